@@ -1,0 +1,1 @@
+"""The conference assistant (source `mini`): sessions, exhibitors, speakers and the conference itself."""

@@ -1,0 +1,1 @@
+"""Floor 3, the librarian: Directus rows and files in, index out."""

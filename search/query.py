@@ -1,0 +1,69 @@
+"""What can be asked of the index, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - dataclass fields are read at run time by pydantic users
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["EntityType", "Found", "SearchMode", "SearchQuery", "SearchResult", "TimeRange"]
+
+
+class EntityType(StrEnum):
+    """What is indexed, by its Directus collection."""
+
+    SESSIONS = "sessions"
+    EXHIBITORS = "exhibitors"
+    SPEAKERS = "speakers"
+
+
+class SearchMode(StrEnum):
+    """``master``: whole profiles; ``faceted``: aspect by aspect, scored as published; ``auto``: the best we know."""
+
+    AUTO = "auto"
+    FACETED = "faceted"
+    MASTER = "master"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Sessions that start at or after ``start`` and before ``end``; both with a zone, either may be open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """One search in one conference. ``times`` are alternatives (any may match); ``rooms`` too."""
+
+    text: str
+    conference_id: str
+    entity_type: EntityType
+    mode: SearchMode = SearchMode.AUTO
+    limit: int = 10
+    times: tuple[TimeRange, ...] = ()
+    rooms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One entity that matched; ``score`` in 0..1, higher is better, comparable within one result."""
+
+    entity_id: str
+    entity_type: EntityType
+    title: str
+    score: float
+    facet_matches: int
+    facet_scores: dict[str, float]
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Best first, at most ``limit``; empty when nothing is near enough."""
+
+    mode: SearchMode
+    results: tuple[Found, ...]
+    filters: dict[str, Any] = field(default_factory=dict)

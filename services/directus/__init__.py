@@ -1,0 +1,1 @@
+"""Directus: one client for rows, shares and health, over one pool of connections."""

@@ -1,0 +1,1 @@
+"""Embeddings: texts in, vectors out; one module a provider behind one protocol."""

@@ -1,0 +1,1 @@
+"""Floor 3, the window: what a visitor sees."""

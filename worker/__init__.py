@@ -1,0 +1,1 @@
+"""Floor 3, the workshop: jobs in, answers out."""
