@@ -7,7 +7,6 @@ compiled against that very Node, for another Node's headers give a module that d
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -21,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from services.errors import ConfigurationError
 
@@ -263,10 +264,13 @@ def _last_words(log_path: Path) -> str:
 @contextmanager
 def _only_one(lock_path: Path, progress: Callable[[str], None]) -> Iterator[None]:
     """Hold the file lock; the system frees it when the process ends, however it ends."""
-    with lock_path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("Another process is installing Directus; waiting for it …")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("Another process is installing Directus; waiting for it …")
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
