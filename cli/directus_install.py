@@ -48,7 +48,7 @@ _RECIPE = "1"
 """Raised when the steps below change in a way that makes an older installation useless."""
 
 _NEEDED_BYTES = 1_500_000_000
-"""Room an installation needs: 700 MB stay, the compiler and npm's cache take the rest for a while."""
+"""Room an installation needs: 800 MB stay, the compiler and npm's cache take the rest for a while."""
 
 _HEARTBEAT_S = 15.0
 """A silent compiler looks like a hung one; this often we say that it still works."""
@@ -163,7 +163,7 @@ def _install(folder: Path, node: NodeRuntime, progress: Callable[[str], None]) -
     environ = _npm_environment(node, os.environ)
     npm = (str(node.node), str(node.npm_cli))
     log_path = folder.with_suffix(".log")
-    progress(f"Installing Directus {DIRECTUS_VERSION}: once on this machine, some minutes, 700 MB in {folder}")
+    progress(f"Installing Directus {DIRECTUS_VERSION}: once on this machine, about two minutes, 800 MB in {folder}")
     with log_path.open("wb") as log:
         steps: tuple[tuple[str, Sequence[str]], ...] = (
             ("downloading packages", (*npm, "ci", "--ignore-scripts")),

@@ -87,7 +87,7 @@ class LocalDirectus:
         progress: Callable[[str], None] = stderr_progress,
     ) -> None:
         self._options = options
-        self._data_dir = options.data_dir.absolute()  # Directus runs in it, so a relative one would be taken twice
+        self._data_dir = options.data_dir.absolute()  # Directus runs in another folder
         self._installation = installation
         self._progress = progress
         self._process: subprocess.Popen[bytes] | None = None
@@ -135,12 +135,13 @@ class LocalDirectus:
         self._refuse_taken_port()
         installation = self._installation or ensure_installed(self._progress)
         self._installation = installation
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        for folder in ("uploads", "extensions"):
+            (self._data_dir / folder).mkdir(parents=True, exist_ok=True)
         self._make_database(installation)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
                 (installation.node, "--require", LOCK_FOLDER / "end-with-parent.cjs", installation.cli, "start"),
-                cwd=self._data_dir,
+                cwd=installation.folder,  # it wants a package.json there
                 env=self.environment(self.database_path),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -223,7 +224,7 @@ class LocalDirectus:
         with self.log_path.open("ab") as log:
             ended = subprocess.run(  # noqa: S603 - our own command, no shell
                 (installation.node, installation.cli, "bootstrap"),
-                cwd=self._data_dir,
+                cwd=installation.folder,
                 env=self.environment(target),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

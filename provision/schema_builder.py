@@ -150,11 +150,25 @@ class SchemaBuilder:
 
     def _judge_field(self, collection: Collection, field: Field, there: dict[str, Any]) -> None:
         name = f"{collection.name}.{field.name}"
-        wanted = field.type if field.links_to is None else self._key_type(field.links_to)
-        if there["type"] == wanted or (field.links_to is None and there["type"] in _READS_ALIKE.get(wanted, ())):
+        if field.links_to is None:
+            wanted, fits = field.type, there["type"] in _READS_ALIKE.get(field.type, {field.type})
+        else:
+            wanted, fits = self._key_type(field.links_to), self._can_link(there, field.links_to)
+        if fits:
             self._report.found.append(f"field {name}")
         else:
             self._report.problems.append(f"{name} is of type {there['type']}, Erleah expects {wanted}")
+
+    def _can_link(self, there: dict[str, Any], target: str) -> bool:
+        """Whether a column can hold the target's keys.
+
+        The databases' own types are compared too: SQLite keeps a UUID in char(36), which Directus
+        calls a string wherever the field isn't marked as a UUID.
+        """
+        key = self._primary_key(target) or {}
+        column, key_column = there.get("schema") or {}, key.get("schema") or {}
+        same_column = bool(column) and column.get("data_type") == key_column.get("data_type")
+        return there["type"] == key.get("type") or same_column
 
     def _judge_the_rest(self, collection: Collection, fields: dict[str, dict[str, Any]]) -> None:
         """Name fields that Directus wants filled and Erleah doesn't know."""
@@ -182,7 +196,7 @@ class SchemaBuilder:
             self._report.problems.append(f"{name} points to {there.get('related_collection')}, not to {field.links_to}")
             return
         row = self._fields.get(collection.name, {}).get(field.name)
-        if row is None or row["type"] != self._key_type(field.links_to):
+        if row is None or not self._can_link(row, field.links_to):
             return  # named as a problem already
         reverse = await self._make_reverse(field, there)
         meta: dict[str, Any] = {"one_field": reverse}
