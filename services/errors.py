@@ -91,14 +91,16 @@ class RateLimitedError(ErleahError):
 class ServiceUnavailableError(ErleahError):
     """A service is away, too slow or over its load; the same call may succeed later.
 
-    ``service`` is its short name: directus, redis, qdrant, embeddings.
+    ``service`` is its short name: directus, redis, qdrant, embeddings. ``retry_after_s`` is the
+    service's own wish, None when it said nothing.
     """
 
     code = "service_unavailable"
 
-    def __init__(self, service: str, message: str) -> None:
+    def __init__(self, service: str, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.service = service
+        self.retry_after_s = retry_after_s
 
 
 class ServiceRejectedError(ErleahError):
