@@ -1,0 +1,237 @@
+"""Provisioning against a real Directus: what it makes, and what it leaves alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision.provisioner import provision
+from services import directus_names as names
+from services.errors import ConfigurationError
+from tests.e2e.directus_server import DirectusServer, Rest, start_directus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.report import Report
+
+pytestmark = pytest.mark.e2e
+
+CONTRACT = {
+    "conferences": "id name description start_date end_date venue city country timezone website faq",
+    "sessions": "id conference_id title description track session_type level tags start_time end_time room language "
+    "speakers",
+    "exhibitors": "id conference_id name description category booth_number website sponsor_level tags",
+    "speakers": "id conference_id name title company bio topics links sessions",
+    "conversations": "id source conference_id user_created date_created messages",
+    "messages": "id conversation_id role messageText status seq metadata assistant intent outcome language degraded "
+    "first_token_ms total_ms cost_usd user_created date_created",
+}
+API_KEY = "the-first-service-token"
+OTHER_API_KEY = "the-second-service-token"
+
+
+@pytest.fixture
+def empty_directus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Rest]]:
+    """A Directus of its own that nobody has provisioned: its address, and the administrator's way in."""
+    process, own = start_directus(tmp_path_factory.mktemp("empty-directus"))
+    try:
+        with Rest(process.url, own.admin_token) as admin:
+            yield process.url, admin
+    finally:
+        process.stop()
+
+
+async def provisioned(url: str, admin: Rest, *, api_key: str = API_KEY, **changes: str | bool) -> Report:
+    """Provision with this file's settings and ``changes``."""
+    settings: dict[str, Any] = {"webhook_url": "http://127.0.0.1:9", "webhook_secret": "a-webhook-secret"}
+    with Rest(url, api_key) as service:
+        return await provision(admin, service=service, api_key=api_key, **(settings | changes))
+
+
+def request_operations(admin: Rest) -> dict[str, dict[str, Any]]:
+    """Each flow's one operation, by the flow's name."""
+    flows = admin.data("GET", "/flows", params={"fields": "name,operations.*"})
+    assert all(len(flow["operations"]) == 1 for flow in flows)
+    return {flow["name"]: flow["operations"][0] for flow in flows}
+
+
+def test_every_field_of_the_contract_is_there(directus_server: DirectusServer) -> None:
+    """Collections have the fields that other rooms and other systems read, under their exact names."""
+    with Rest(directus_server.url, directus_server.admin_token) as admin:
+        for collection, fields in CONTRACT.items():
+            there = {row["field"] for row in admin.data("GET", f"/fields/{collection}")}
+            assert there == set(fields.split()), collection
+
+
+def test_what_erleah_makes_stays_inside_the_free_licence(directus_server: DirectusServer) -> None:
+    """At most 20 collections and 4 flows are Erleah's, and no permission has a custom rule."""
+    with Rest(directus_server.url, directus_server.admin_token) as admin:
+        usage = admin.data("GET", "/license")["usage"]
+        assert usage["collections"] <= 20
+        assert usage["flows"] <= 4
+        assert usage["seats"] == 1
+        rows = admin.data("GET", "/permissions", params={"limit": -1})
+        own = [row for row in rows if row["policy"] in {names.ERLEAH_POLICY_ID, names.VISITOR_POLICY_ID}]
+        assert own
+        for row in own:
+            assert (row["fields"], row["permissions"], row["presets"]) == (["*"], {}, None)
+
+
+def test_messages_leave_no_revisions(directus_server: DirectusServer) -> None:
+    """Writing an answer piece by piece leaves no activity and no revision rows behind."""
+    with (
+        Rest(directus_server.url, directus_server.admin_token) as admin,
+        Rest(directus_server.url, directus_server.service_token) as service,
+    ):
+        conversation = service.data("POST", "/items/conversations", json={})
+        body = {"conversation_id": conversation["id"], "role": "assistant", "status": "streaming"}
+        message = service.data("POST", "/items/messages", json=body)
+        service.data("PATCH", f"/items/messages/{message['id']}", json={"messageText": "a piece", "seq": 1})
+        params = {"filter[item][_eq]": message["id"]}
+        assert admin.data("GET", "/revisions", params=params) == []
+        assert admin.data("GET", "/activity", params=params) == []
+
+
+def test_a_moment_keeps_its_instant(directus_server: DirectusServer) -> None:
+    """A start given with any offset comes back as the same instant, in UTC."""
+    with Rest(directus_server.url, directus_server.service_token) as service:
+        body = {"title": "A workshop", "start_time": "2024-07-08T08:30:00+02:00"}
+        session = service.data("POST", "/items/sessions", json=body)
+        assert session["start_time"] == "2024-07-08T06:30:00.000Z"
+
+
+def test_deleting_a_conversation_takes_its_messages_along(directus_server: DirectusServer) -> None:
+    """A message cannot outlive its conversation."""
+    with Rest(directus_server.url, directus_server.admin_token) as admin:
+        conversation = admin.data("POST", "/items/conversations", json={})
+        assert conversation["source"] == "mini"
+        message = admin.data(
+            "POST", "/items/messages", json={"conversation_id": conversation["id"], "role": "user", "messageText": "?"}
+        )
+        admin.data("DELETE", f"/items/conversations/{conversation['id']}")
+        assert admin.call("GET", f"/items/messages/{message['id']}").status_code == 403
+
+
+async def test_the_second_run_changes_nothing_and_a_new_setting_only_its_own(empty_directus: tuple[str, Rest]) -> None:
+    """Bootstrap may be run at any time: it makes what is missing once, and follows the settings."""
+    url, admin = empty_directus
+    first = await provisioned(url, admin)
+    assert {f"collection {name}" for name in (*CONTRACT, names.SESSIONS_SPEAKERS)} <= set(first.made)
+    assert (first.changed, first.problems) == ([], [])
+
+    snapshot = admin.data("GET", "/schema/snapshot")
+    second = await provisioned(url, admin)
+    assert second.changed_nothing
+    assert second.problems == []
+    assert admin.data("GET", "/schema/snapshot") == snapshot
+
+    moved = await provisioned(url, admin, webhook_url="https://erleah.example.com/", webhook_secret="another-secret")
+    assert moved.made == []
+    assert {entry.split(": address")[0] for entry in moved.changed} == {
+        "flow Erleah: message created",
+        "flow Erleah: content changed",
+    }
+    operation = request_operations(admin)["Erleah: message created"]
+    assert operation["options"]["url"] == "https://erleah.example.com/hooks/message-created"
+    assert operation["options"]["headers"] == [{"header": "X-Erleah-Secret", "value": "another-secret"}]
+
+    rotated = await provisioned(
+        url, admin, api_key=OTHER_API_KEY, webhook_url="https://erleah.example.com", secret_from_env=True
+    )
+    assert "user Erleah: token" in rotated.changed
+    with Rest(url, OTHER_API_KEY) as service, Rest(url, API_KEY) as old:
+        assert service.data("GET", "/items/messages") == []
+        assert old.call("GET", "/items/messages").status_code == 401
+    assert "another-secret" not in str(request_operations(admin))
+
+
+async def test_what_an_operator_broke_is_mended(empty_directus: tuple[str, Rest]) -> None:
+    """A permission, an operation or a field that somebody deleted comes back with the next bootstrap."""
+    url, admin = empty_directus
+    await provisioned(url, admin)
+    permission = admin.data("GET", "/permissions", params={"filter[policy][_eq]": names.VISITOR_POLICY_ID})[0]
+    admin.data("DELETE", f"/permissions/{permission['id']}")
+    operation = request_operations(admin)["Erleah: content changed"]
+    admin.data("DELETE", f"/operations/{operation['id']}")
+    admin.data("PATCH", f"/flows/{names.MESSAGE_CREATED_FLOW_ID}", json={"status": "inactive"})
+    admin.data("DELETE", "/fields/messages/seq")
+    admin.data("PATCH", f"/roles/{names.VISITOR_ROLE_ID}", json={"name": "Guests"})
+
+    report = await provisioned(url, admin)
+    assert len(report.made) == 2, report.made
+    assert "field messages.seq" in report.made
+    assert set(report.changed) == {
+        "flow Erleah: content changed: operation",
+        "flow Erleah: message created: status",
+    }
+    assert (await provisioned(url, admin)).changed_nothing
+
+
+async def test_a_token_that_is_no_administrators_makes_nothing(directus_server: DirectusServer) -> None:
+    """Bootstrap with the wrong token says which setting is wrong."""
+    url = directus_server.url
+    with Rest(url, directus_server.service_token) as service, Rest(url, directus_server.admin_token) as admin:
+        with pytest.raises(ConfigurationError, match="DIRECTUS_ADMIN_TOKEN"):
+            await provisioned(url, service)
+        with pytest.raises(ConfigurationError, match="DIRECTUS_API_KEY"):
+            await provisioned(url, admin, api_key=directus_server.admin_token)
+
+
+async def test_a_foreign_sessions_collection_survives(empty_directus: tuple[str, Rest]) -> None:
+    """A collection that was there keeps its key, its fields and its rows, gets what is missing, and is named."""
+    url, admin = empty_directus
+    fields = [
+        {"field": "id", "type": "integer", "schema": {"is_primary_key": True, "has_auto_increment": True}},
+        {"field": "title", "type": "string", "schema": {"max_length": 100}},
+        {"field": "code", "type": "string", "schema": {"is_nullable": False}},
+        {"field": "speakers", "type": "text", "schema": {}},
+        {"field": "tags", "type": "boolean", "schema": {}},
+    ]
+    admin.data("POST", "/collections", json={"collection": "sessions", "meta": {}, "schema": {}, "fields": fields})
+    row = {"title": "Old", "code": "A1", "speakers": "Ada, Grace", "tags": True}
+    key = admin.data("POST", "/items/sessions", json=row)["id"]
+    before = {field["field"]: field for field in admin.data("GET", "/fields/sessions")}
+
+    report = await provisioned(url, admin)
+
+    assert "collection sessions" in report.found
+    assert "field sessions.start_time" in report.made
+    for named in ("integer key 'id'", "sessions.tags is of type boolean", "sessions.speakers", "sessions.code must be"):
+        assert any(named in problem for problem in report.problems), named
+    after = {field["field"]: field for field in admin.data("GET", "/fields/sessions")}
+    assert {name: after[name] for name in before} == before
+    assert {name: value for name, value in admin.data("GET", f"/items/sessions/{key}").items() if name in row} == row
+
+    with Rest(url, API_KEY) as service:
+        speaker = service.data("POST", "/items/speakers", json={"name": "Ada"})
+        link = {names.SESSIONS_SPEAKERS_SESSION: key, names.SESSIONS_SPEAKERS_SPEAKER: speaker["id"]}
+        service.data("POST", "/items/sessions_speakers", json=link)
+        read = service.data("GET", f"/items/speakers/{speaker['id']}", params={"fields": "sessions.sessions_id.title"})
+        assert read == {"sessions": [{"sessions_id": {"title": "Old"}}]}
+
+    again = await provisioned(url, admin)
+    assert again.changed_nothing
+    assert again.problems == report.problems
+
+
+async def test_a_found_relation_gets_its_missing_side(empty_directus: tuple[str, Rest]) -> None:
+    """Messages of an older installation keep their text and become readable through their conversation."""
+    url, admin = empty_directus
+    key = {"field": "id", "type": "uuid", "meta": {"special": ["uuid"]}, "schema": {"is_primary_key": True}}
+    link = {"field": "conversation_id", "type": "uuid", "schema": {}}
+    admin.data("POST", "/collections", json={"collection": "conversations", "schema": {}, "meta": {}, "fields": [key]})
+    admin.data("POST", "/collections", json={"collection": "messages", "schema": {}, "meta": {}, "fields": [key, link]})
+    conversation = admin.data("POST", "/items/conversations", json={})["id"]
+    message = admin.data("POST", "/items/messages", json={"conversation_id": conversation})["id"]
+    lost = admin.data("POST", "/items/messages", json={"conversation_id": names.ERLEAH_ROLE_ID})["id"]
+
+    report = await provisioned(url, admin)
+
+    assert report.problems == []
+    assert "relation messages.conversation_id" in report.made
+    read = admin.data("GET", f"/items/conversations/{conversation}", params={"fields": "messages.id"})
+    assert read == {"messages": [{"id": message}]}
+    assert admin.data("GET", f"/items/messages/{lost}")["id"] == lost
+    assert (await provisioned(url, admin)).changed_nothing
