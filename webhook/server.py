@@ -1,0 +1,93 @@
+"""The HTTP server around the app: uvicorn, stopped by an event instead of by its own signal handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from services.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
+
+__all__ = ["listen", "serve"]
+
+GRACE_S: Final = 10
+"""Requests that run at the stop get this long; each is bounded by shorter time-outs of its own."""
+
+KEEP_ALIVE_S: Final = 65
+"""Longer than a client keeps an idle connection (Node's agent in Directus 5 s, load balancers 60 s):
+who closes first must not be the server, or a hook sent in that moment is lost."""
+
+MAX_CONNECTIONS: Final = 2000
+"""Beyond it the server answers 503; about 40 KB each, and far more than one process can serve at once."""
+
+MAX_HEADER_BYTES: Final = 32 * 1024
+"""All headers together; a token has 300 to 4,096 characters."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ConfigurationError when it can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        message = (
+            f"WEBHOOK_PORT {port} on {host} can't be listened on ({error.strerror or error}); "
+            "stop what runs there or set WEBHOOK_HOST and WEBHOOK_PORT"
+        )
+        raise ConfigurationError(message) from None
+
+
+async def serve(
+    app: ASGIApp, listener: socket.socket, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None
+) -> None:
+    """Serve until ``stop`` is set or the task is cancelled; then finish what runs, within GRACE_S.
+
+    Takes no signals, so it can stand beside other tasks. Closes the listener.
+    """
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",  # what the app needs was opened before it, and is closed after it
+        log_config=None,  # services/logging.py has set the loggers up
+        access_log=False,  # webhook/middleware.py logs each request, without its query
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+    server = _Server(config, on_ready)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="webhook-server")
+    stopping = asyncio.create_task(stop.wait(), name="webhook-stop")
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        stopping.cancel()
+        await asyncio.shield(serving)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to the process and says when it is up."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._on_ready is not None:
+            self._on_ready()
