@@ -1,0 +1,189 @@
+"""How a call reaches Qdrant: over HTTP, or in a thread of this process; its failures in our words."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import httpx
+from qdrant_client import AsyncQdrantClient
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from services.errors import ConflictError, NotFoundError, ServiceRejectedError, ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+__all__ = ["EmbeddedEngine", "Engine", "ServerEngine"]
+
+T = TypeVar("T")
+
+_TIMEOUT_S = 30
+"""For writes and upkeep; searches ask for less."""
+
+_ATTEMPTS = 3
+"""A dropped connection is tried again within half a second (all our calls may be repeated); a longer
+absence is the caller's to wait out."""
+
+_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 400, (401, 403), 404, 409, 429, 500
+
+
+class Engine(Protocol):
+    """Runs calls on a client. Raises only errors of services.errors."""
+
+    batch_points: int
+    has_payload_indexes: bool
+
+    async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
+        """Make the call."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
+
+
+class ServerEngine:
+    """A Qdrant server at ``url``."""
+
+    batch_points = 256
+    """Points in one write: 256 vectors of 1,536 numbers are 5 MB of JSON; the server's limit is 32 MB."""
+
+    has_payload_indexes = True
+
+    def __init__(self, url: str, api_key: str | None) -> None:
+        self._url = url
+        self._client = AsyncQdrantClient(
+            url=url,
+            api_key=api_key,
+            timeout=_TIMEOUT_S,
+            check_compatibility=False,  # asks the server in a thread, and warns where we raise
+            # For addresses of this machine the client would open a connection for each call.
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+        )
+
+    async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
+        """Make the call; a dropped connection is tried again, twice."""
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception(_is_dropped_connection),
+                stop=stop_after_attempt(_ATTEMPTS),
+                wait=wait_random_exponential(multiplier=0.1, max=0.3),
+                reraise=True,
+            ):
+                with attempt:
+                    return await call(self._client)
+        except UnexpectedResponse as error:
+            raise self._explained(error) from error
+        except (ApiException, ResourceExhaustedResponse, httpx.HTTPError) as error:
+            raise ServiceUnavailableError(
+                "qdrant", f"Qdrant is not reachable at {self._url}; start it or set QDRANT_URL"
+            ) from error
+        raise AssertionError  # tenacity returns or raises; the type checker can't know
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def _explained(self, error: UnexpectedResponse) -> Exception:
+        status = error.status_code or _SERVER_ERROR
+        detail = _detail(error)
+        if status in _FORBIDDEN:
+            return ServiceRejectedError("qdrant", f"Qdrant at {self._url} refused QDRANT_API_KEY", status=status)
+        if status == _NOT_FOUND:
+            return NotFoundError(f"Qdrant: {detail}")
+        if status == _CONFLICT or (status == _BAD_REQUEST and "already exists" in detail):
+            return ConflictError("qdrant", f"Qdrant: {detail}", status=status)
+        if status == _TOO_MANY or status >= _SERVER_ERROR:
+            return ServiceUnavailableError("qdrant", f"Qdrant at {self._url} can't answer now ({status}): {detail}")
+        return ServiceRejectedError("qdrant", f"Qdrant refused the call ({status}): {detail}", status=status)
+
+
+class EmbeddedEngine:
+    """qdrant-client's local mode, in memory or at ``path``; one process at a time may hold a path.
+
+    Its calls are synchronous inside, and its SQLite files belong to the thread that opened them: one
+    thread of its own runs them all, so that the event loop stays free.
+    """
+
+    batch_points = 64
+    """At a path each point is a commit of its own (about 1 ms): searches get their turn between batches."""
+
+    has_payload_indexes = False
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qdrant")
+        self._client: AsyncQdrantClient | None = None
+
+    async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
+        """Make the call in the engine's thread; the first one opens the path."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, call)
+
+    async def aclose(self) -> None:
+        """Close the files, let the path go, end the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
+        if self._client is None:
+            self._client = self._open()
+        try:
+            return _finished(call(self._client))
+        except ValueError as error:  # local mode's one class for everything a server would answer 4xx to
+            message = str(error)
+            if "not found" in message:
+                raise NotFoundError(f"Qdrant: {message}") from error
+            if "already exists" in message:
+                raise ConflictError("qdrant", f"Qdrant: {message}") from error
+            raise ServiceRejectedError("qdrant", f"Qdrant refused the call: {message}") from error
+
+    def _open(self) -> AsyncQdrantClient:
+        if self._path is None:
+            return AsyncQdrantClient(location=":memory:")
+        try:
+            return AsyncQdrantClient(path=str(self._path))
+        except RuntimeError as error:
+            raise ServiceUnavailableError(
+                "qdrant",
+                f"the index at {self._path} is held by another process (a running `erleah demo` or worker); "
+                "stop that one, or start a Qdrant server and set QDRANT_URL to it",
+            ) from error
+        except OSError as error:
+            raise ServiceUnavailableError(
+                "qdrant", f"the index at {self._path} can't be opened ({error.strerror}); check QDRANT_URL"
+            ) from error
+
+    def _close(self) -> None:
+        if self._client is not None:
+            _finished(self._client.close())
+            self._client = None
+
+
+def _finished(call: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits, as all of local mode's are."""
+    try:
+        call.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    call.close()
+    raise RuntimeError("qdrant-client's local mode waited for something")
+
+
+def _is_dropped_connection(error: BaseException) -> bool:
+    source = error.source if isinstance(error, ResponseHandlingException) else error
+    return isinstance(source, httpx.NetworkError | httpx.RemoteProtocolError)
+
+
+def _detail(error: UnexpectedResponse) -> str:
+    """What the server said, bounded; it may quote a request but never holds the key."""
+    try:
+        said = error.structured()["status"]["error"]
+    except (ValueError, KeyError, TypeError):
+        said = error.reason_phrase
+    return str(said)[:300]

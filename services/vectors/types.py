@@ -1,0 +1,93 @@
+"""Points, hits and conditions, in our own words; Qdrant's types stay inside this room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["AnyOf", "Condition", "Either", "Hit", "Match", "Nearest", "Not", "Point", "Range", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is stored: ``id`` is a UUID, ``payload`` is JSON."""
+
+    id: str
+    vector: list[float]
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored point without its vector."""
+
+    id: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A point that was found; ``score`` is the cosine, -1 to 1."""
+
+    id: str
+    score: float
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The payload's ``key`` is ``value`` (or, where it is a list, has it)."""
+
+    key: str
+    value: str | bool | int
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """The payload's ``key`` is one of ``values``; none of them match nothing."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The time in ``key`` is at or after ``start`` and before ``end``; either may be open."""
+
+    key: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """At least one of ``conditions`` holds."""
+
+    conditions: tuple[Match | AnyOf | Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """``condition`` does not hold."""
+
+    condition: Match | AnyOf | Range
+
+
+Condition = Match | AnyOf | Range | Either | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """One search: the ``limit`` points of ``collection`` nearest to ``vector`` that meet all ``where``.
+
+    Points of a cosine below ``at_least`` are left out.
+    """
+
+    collection: str
+    vector: list[float]
+    limit: int
+    where: tuple[Condition, ...] = field(default=())
+    at_least: float | None = None
