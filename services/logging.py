@@ -27,8 +27,9 @@ _PRIVATE_KEYS = frozenset(
 
 def configure_logging(settings: Settings) -> None:
     """Send structlog and the standard library's loggers to stderr in one format."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _mask_private,
@@ -66,7 +67,7 @@ def configure_logging(settings: Settings) -> None:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose lines carry ``logger=name`` and whatever is bound to the current context."""
-    return structlog.stdlib.get_logger(name, logger=name)  # type: ignore[no-any-return]  # structlog types it Any
+    return structlog.stdlib.get_logger(name)
 
 
 def new_trace_id() -> str:
