@@ -34,6 +34,8 @@ class Job(BaseModel):
 
     name: ClassVar[str]
     queue: ClassVar[Queue]
+    keeps_result: ClassVar[bool] = False
+    """Whether someone may wait for how it ends; the result is then kept in Redis for a minute."""
 
     trace_id: Annotated[str, Field(max_length=128)] = ""
     queued_at: float = 0.0
@@ -64,6 +66,7 @@ class SearchJob(Job):
 
     name: ClassVar[str] = "search"
     queue: ClassVar[Queue] = Queue.TURNS
+    keeps_result: ClassVar[bool] = True
 
     request_id: Id
     query: Annotated[str, Field(min_length=1, max_length=4000)]
@@ -83,6 +86,7 @@ class ReindexJob(Job):
 
     name: ClassVar[str] = "reindex"
     queue: ClassVar[Queue] = Queue.INDEX
+    keeps_result: ClassVar[bool] = True
 
     conference_id: Id | None = None
     entity_type: Id | None = None

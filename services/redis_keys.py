@@ -1,0 +1,128 @@
+"""Every Redis key of Erleah: its name, what it holds, its type and how long it lives.
+
+Nothing here is the truth about a turn: that is Directus. Losing all of Redis loses no message, only
+the work in flight, which the sweep asks for again.
+
+Keys of the queue, most of them named by arq:
+
+- ``erleah:queue:turns`` and ``erleah:queue:index`` (sorted sets): job ids, scored by the millisecond they
+  are due; a job that runs is due again when its lease lapses. A member lives until its job ends.
+- ``arq:job:<job id>`` (string, JSON): the job's payload. Until it ends, a day at most.
+- ``arq:in-progress:<job id>`` (string): which run holds the job. A few seconds, renewed while it runs.
+- ``arq:retry:<job id>`` (string): how often the job was begun. Until it ends, a day at most.
+
+The others have a function or a constant below, each saying the same of its key.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CONFERENCE_TTL_S",
+    "CONVERSATION_LOCK_TTL_S",
+    "CONVERSATION_TTL_S",
+    "PROGRESS_TTL_S",
+    "RATE_LIMIT_PREFIX",
+    "RESULT_TTL_S",
+    "SWEEP_LOCK",
+    "TURN_DONE_TTL_S",
+    "TURN_LEASE_TTL_S",
+    "TURN_TTL_S",
+    "WORKERS_PATTERN",
+    "WORKER_TTL_S",
+    "cancel_flag",
+    "conference",
+    "conversation_lock",
+    "conversation_newest",
+    "conversation_waiting",
+    "job_progress",
+    "job_result",
+    "turn",
+    "turn_lease",
+    "worker",
+]
+
+TURN_TTL_S = 24 * 3600
+"""A turn is saved until it ends; a day covers any outage after which an answer is still wanted."""
+
+TURN_LEASE_TTL_S = 5
+"""A worker that has not renewed a turn's lease for this long has lost it; recovery is promised in 10 s."""
+
+TURN_DONE_TTL_S = 3600
+"""For this long after its end a turn refuses a worker that slept through it (a paused machine, say)."""
+
+CONVERSATION_LOCK_TTL_S = 5
+"""As long as a turn's lease: a dead worker must not hold up its conversation for longer."""
+
+CONVERSATION_TTL_S = 600
+"""Waiting lists of conversations outlive no turn by more than this."""
+
+CONFERENCE_TTL_S = 300
+"""A conference's row is kept for minutes and dropped when it changes."""
+
+WORKER_TTL_S = 10
+"""A worker that has been silent for this long is counted as gone; it speaks every 3 s."""
+
+RESULT_TTL_S = 60
+"""Who waits for a job's result asks at least ten times a second; a minute is for a bad network."""
+
+PROGRESS_TTL_S = 3600
+"""The last progress of a job that died is forgotten after an hour."""
+
+RATE_LIMIT_PREFIX = "erleah:limit"
+"""Prefix of the keys of the ``limits`` library: questions per conversation and per client, a minute or so each."""
+
+SWEEP_LOCK = "erleah:sweep"
+"""String: which process swept last. A little less than the time between two sweeps."""
+
+WORKERS_PATTERN = "erleah:worker:*"
+"""Matches the heartbeats of all workers."""
+
+
+def turn(message_id: str) -> str:
+    """String, JSON: the saved state of the turn that answers this user message. TURN_TTL_S."""
+    return f"erleah:turn:{message_id}"
+
+
+def turn_lease(message_id: str) -> str:
+    """String: which attempt of which worker may write this turn's answer. TURN_LEASE_TTL_S, renewed."""
+    return f"erleah:turn-lease:{message_id}"
+
+
+def cancel_flag(answer_id: str) -> str:
+    """String "1": the visitor has stopped this answer. TURN_TTL_S."""
+    return f"erleah:cancel:{answer_id}"
+
+
+def conversation_lock(conversation_id: str) -> str:
+    """String: the message whose answer is live in this conversation. CONVERSATION_LOCK_TTL_S, renewed."""
+    return f"erleah:conversation:{conversation_id}:lock"
+
+
+def conversation_waiting(conversation_id: str) -> str:
+    """Sorted set: user messages that wait for that answer to end, by when they were asked. CONVERSATION_TTL_S."""
+    return f"erleah:conversation:{conversation_id}:waiting"
+
+
+def conversation_newest(conversation_id: str) -> str:
+    """String "<asked at, Unix s> <message id>": the newest waiting message, read by the live turn. CONVERSATION_TTL_S."""
+    return f"erleah:conversation:{conversation_id}:newest"
+
+
+def conference(conference_id: str) -> str:
+    """String, JSON: the conference's row and its faq, as Directus had it. CONFERENCE_TTL_S."""
+    return f"erleah:conference:{conference_id}"
+
+
+def worker(worker_id: str, queue: str) -> str:
+    """String, JSON: the heartbeat of the runner of one queue in one worker process. WORKER_TTL_S, renewed."""
+    return f"erleah:worker:{worker_id}:{queue.rpartition(':')[2]}"
+
+
+def job_result(job_id: str) -> str:
+    """String, JSON: how a job that someone waits for has ended. RESULT_TTL_S."""
+    return f"erleah:job-result:{job_id}"
+
+
+def job_progress(job_id: str) -> str:
+    """String, JSON: how far a long job has come. PROGRESS_TTL_S."""
+    return f"erleah:job-progress:{job_id}"
