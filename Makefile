@@ -1,0 +1,48 @@
+# What a person types here. Each target installs what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.erleah-installed
+
+.PHONY: help setup demo test test-fast bench lint up down system-packages
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP)  ## a .venv with everything
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: setup  ## everything on this machine, with the sample conference
+	@$(BIN)/erleah demo $(ARGS)
+
+test: setup system-packages  ## all tests; what they need is installed and started
+	$(BIN)/python -m pytest -m "not e2e" -n 2
+	$(BIN)/python -m pytest -m "e2e"
+
+test-fast: setup  ## tests without servers, under a minute
+	$(BIN)/python -m pytest -m "not e2e" -n 2
+
+bench: setup system-packages  ## prints a table and writes bench/results/latest.json
+	$(BIN)/python -m bench
+
+lint: setup  ## what CI checks before the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# redis-server, Chromium and a C++ compiler come from the system's packages; only Debian's and Ubuntu's
+# are installed from here, and only where they are missing.
+system-packages:
+	@./scripts/install-system-packages
+
+up:  ## the containers of compose.yaml
+	docker compose up --build --detach --wait
+
+down:  ## and away again
+	docker compose down

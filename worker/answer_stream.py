@@ -1,0 +1,153 @@
+"""One answer's growing text on its way to Directus.
+
+A step shows the newest whole text and goes on at once; the pump takes it from here when the next
+write is due. Only the last write is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from worker.signals import RowGone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.signals import Signal
+    from worker.turn_store import Claim
+
+__all__ = ["AnswerStream"]
+
+SEQ_GAP_AFTER_TAKEOVER = 1000
+"""A taken-up answer goes on this far behind the last ``seq`` seen, so that no late write of the
+worker before can outrank it (one writes ten times a second and loses its lease within seconds)."""
+
+
+class AnswerStream:
+    """The text of one answer: shown by a step, written by the pump.
+
+    ``row`` holds the fields with which the answer's row is created.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        answer_id: str,
+        row: dict[str, Any],
+        *,
+        wake: Callable[[], None],
+        interrupt: Callable[[Signal], None],
+    ) -> None:
+        self.claim = claim
+        self.answer_id = answer_id
+        self.row = row
+        self.text = ""
+        self.seq = 0
+        self.exists = False
+        """Whether the row is known to be in Directus."""
+        self.wanted = False
+        """Whether the row is to be created (nothing is written for a turn that shows nothing)."""
+        self.final: dict[str, Any] | None = None
+        """The fields of the last write, once the answer is whole."""
+        self.marks: list[dict[str, Any]] = []
+        """Rows of other messages to be written with the last write (answered, superseded)."""
+        self.written_text: str | None = None
+        self.first_shown_at: float | None = None
+        self.last_seen_at = 0.0
+        """When the row's status was last read or written, on the monotonic clock."""
+        self.writes = 0
+        self._on_screen = 0
+        self._wake = wake
+        self._interrupt = interrupt
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the row lacks something that has been shown."""
+        if self._done.done() or not self.wanted:
+            return False
+        return not self.exists or self.final is not None or self.text != self.written_text
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the answer is still being written."""
+        return not self._done.done()
+
+    def show(self, text: str) -> None:
+        """Put the newest whole text on its way.
+
+        After a take-over the visitor still sees the text of the worker before; it gives way only
+        to a text at least as long, so an answer never shrinks on the screen.
+        """
+        if len(text) < self._on_screen:
+            return
+        self.text = text
+        if text and self.first_shown_at is None:
+            self.first_shown_at = time.time()
+        self.wanted = True
+        self._wake()
+
+    async def finish(self, text: str, final: dict[str, Any], marks: list[dict[str, Any]] | None = None) -> None:
+        """Write the whole text with the answer's last fields, and wait until it is in Directus.
+
+        Raises whatever Directus said if it refuses the row for good. Cancelling the wait does not
+        take the write back.
+        """
+        self.text = text
+        self.final = final
+        self.marks = marks or []
+        self.wanted = True
+        self._wake()
+        await asyncio.shield(self._done)
+
+    async def settled(self, timeout_s: float) -> None:
+        """Wait until nothing more is to be written, ``timeout_s`` at most."""
+        await asyncio.wait({self._done}, timeout=timeout_s)
+
+    def next_row(self) -> dict[str, Any]:
+        """The row as it is to be written now."""
+        self.seq += 1
+        row: dict[str, Any] = {"id": self.answer_id, "messageText": self.text, "seq": self.seq}
+        if self.final is not None:
+            row |= self.final
+        return row
+
+    def found(self, seq: int, text: str) -> None:
+        """Note that the row is there already, from an earlier attempt."""
+        self.exists = True
+        self.seq = max(self.seq, (seq or 0) + SEQ_GAP_AFTER_TAKEOVER)
+        self._on_screen = len(text)
+        if self.final is None and len(self.text) < len(text):
+            self.text = text
+        self.written_text = text
+
+    def written(self, row: dict[str, Any], *, at: float) -> None:
+        """Note what is now in Directus; the wait for the last write ends here."""
+        self.exists = True
+        self.written_text = row.get("messageText", "")
+        self.last_seen_at = at
+        self.writes += 1
+        if "status" in row and row["status"] != "streaming" and not self._done.done():
+            self._done.set_result(None)
+
+    def interrupt(self, signal: Signal) -> None:
+        """Stop: no later write follows, and the turn's task is told why."""
+        if not self._done.done():
+            self._done.set_result(None)
+        self._interrupt(signal)
+
+    def fail(self, error: Exception) -> None:
+        """Directus refuses this row for good."""
+        if not self._done.done():
+            self._done.set_exception(error)
+            # Read once here: a turn that was cancelled meanwhile has nobody left to await it.
+            self._done.exception()
+        if self.final is None:
+            self._interrupt(RowGone())
+
+    def close(self) -> None:
+        """Write nothing more for this answer."""
+        if not self._done.done():
+            self._done.set_result(None)

@@ -1,0 +1,239 @@
+"""The answer job: one user message from the queue to its settled answer.
+
+One job, one exit: the turn is finished, called off, handed over, or tried again later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from services.answer_ids import answer_id_of
+from services.errors import ErleahError, ServiceUnavailableError
+from services.logging import bind_trace, get_logger, new_trace_id
+from services.queue.jobs import AnswerJob
+from services.queue.runner import RetryLater
+from worker import machine
+from worker.answer_row import cancelled_fields, failed_fields, new_fields, question_marks
+from worker.conversation_line import Place
+from worker.intake import Incoming, read_incoming, read_talk
+from worker.services import StepServices
+from worker.signals import HandedOver, LeaseLost, RowGone, Signal, Stopped, Superseded
+from worker.turn import Turn
+from worker.turn_store import Claim, ClaimLostError
+from worker.turn_watch import LiveTurn
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from assistants.interface import Assistant
+    from services.queue.runner import JobContext
+    from worker.services import Services
+
+__all__ = ["answer_message"]
+
+log = get_logger(__name__)
+
+RETRY_CAP_S = 5.0
+"""Longest wait between tries while a service is away: an answer should follow its return closely."""
+LAST_WRITE_GRACE_S = 5.0
+"""A last write that is on its way when the process is told to stop may take this long."""
+SAVE_PATIENCE_S = 2.0
+"""A turn goes on unsaved when Redis does not answer for this long; the visitor is not kept waiting."""
+NUDGES = 6
+NUDGE_S = 0.05
+"""The next turn's job id may still belong to the job that found the line taken and is just ending."""
+DEFAULT_SOURCE = "mini"
+
+
+async def answer_message(job: AnswerJob, context: JobContext, services: Services) -> None:
+    """Answer one user message, whoever asks for it and however often.
+
+    Raises RetryLater when a service it can't begin without is away.
+    """
+    bind_trace(job.trace_id or new_trace_id(), message_id=job.message_id)
+    try:
+        incoming = await read_incoming(services.directus, job.message_id)
+        if incoming is None:
+            log.info("turn.no_such_message")
+            return
+        place = Place(incoming.conversation_id, incoming.message_id, incoming.asked_at)
+        if incoming.is_settled:
+            await _leave_line(place, services)
+            return
+        if not await services.line.enter(place):
+            log.info("turn.waits_in_line", conversation_id=place.conversation_id)
+            return
+        try:
+            await _take_turn(job, incoming, services)
+        finally:
+            await asyncio.shield(_leave_line(place, services))
+    except ServiceUnavailableError as error:
+        delay = min(0.5 * 2 ** min(context.attempt - 1, 10), RETRY_CAP_S)
+        log.warning("turn.put_off", service=error.service, reason=str(error), delay_s=delay)
+        raise RetryLater(delay) from error
+
+
+async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> None:
+    """Claim the turn, begin it or go on with it, and see to its end."""
+    saved = await services.turns.load(incoming.message_id)
+    claim = await services.turns.claim(incoming.message_id, least_attempt=saved.attempt + 1 if saved else 1)
+    source = incoming.conversation.get("source") or DEFAULT_SOURCE
+    assistant = services.assistants.get(source)
+    turn = saved or await _begin(job, incoming, assistant, services)
+    if turn is None:
+        await services.turns.finish(claim)
+        return
+    turn.attempt = claim.attempt
+    live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
+    services.watch.enter(live)
+    try:
+        if assistant is None:
+            log.error("turn.no_assistant", source=source)
+            await _end_failed(live, f"There is no assistant for “{source}” here.")
+        else:
+            await _run(live, assistant, services)
+        await _settle(live, claim, services)
+    finally:
+        services.watch.leave(live)
+        services.pump.forget(live.answer)
+
+
+async def _begin(job: AnswerJob, incoming: Incoming, assistant: Assistant | None, services: Services) -> Turn | None:
+    """A fresh turn, or None if its answer has ended already."""
+    answer_id = answer_id_of(incoming.message_id)
+    talk = await read_talk(
+        services.directus, incoming, answer_id=answer_id, history_limit=services.settings.history_limit
+    )
+    if talk.answer_status not in {None, "streaming"}:
+        # The answer is whole, but the message was not marked: somebody stopped it, or a write was lost.
+        await services.directus.update_items("messages", [{"id": incoming.message_id, "status": "answered"}])
+        return None
+    conversation = dict(incoming.conversation)
+    if not conversation.get("conference_id"):
+        conversation["conference_id"] = job.conference_id
+    now = time.time()
+    return Turn(
+        message_id=incoming.message_id,
+        answer_id=answer_id,
+        conversation_id=incoming.conversation_id,
+        assistant=assistant.name if assistant else "none",
+        scope_id=assistant.scope_of(conversation, services.settings) if assistant else None,
+        trace_id=job.trace_id,
+        question=talk.question,
+        covers=talk.covers,
+        history=talk.history,
+        now=datetime.now(UTC),
+        asked_at=incoming.asked_at,
+        queued_at=job.queued_at or now,
+        started_at=now,
+    )
+
+
+async def _run(live: LiveTurn, assistant: Assistant, services: Services) -> None:
+    """Run the machine as a task of its own, which a signal can cancel; leaves the signal on ``live``."""
+    answer = live.answer
+
+    async def save(turn: Turn) -> None:
+        try:
+            async with asyncio.timeout(SAVE_PATIENCE_S):
+                await services.turns.save(turn, live.claim)
+        except (TimeoutError, ServiceUnavailableError):
+            log.warning("turn.not_saved", state=turn.state.value)
+
+    step_services = StepServices(services.settings, services.model, services.toolbox, assistant, answer)
+    live.task = asyncio.create_task(machine.run(live.turn, step_services, save), name=f"turn {live.turn.message_id}")
+    try:
+        await live.task
+    except asyncio.CancelledError:
+        if live.signal is not None:
+            return
+        if answer.final is not None:
+            await answer.settled(LAST_WRITE_GRACE_S)
+        live.interrupt(HandedOver())
+        await asyncio.shield(services.turns.release(live.claim))
+        log.info("turn.handed_over", state=live.turn.state.value)
+        raise
+    except ClaimLostError:
+        live.interrupt(LeaseLost())
+    except ErleahError as error:
+        log.error("turn.failed", reason=str(error), error=error.code)  # noqa: TRY400 - a refusal has no trace worth reading
+        live.interrupt(RowGone())
+    except Exception:  # the turn's one exit: whatever a step let through ends here
+        log.exception("turn.failed")
+        await _end_failed(live, "Sorry, something went wrong here. Please ask again.")
+
+
+async def _settle(live: LiveTurn, claim: Claim, services: Services) -> None:
+    """Bring rows and saved state in line with how the turn ended."""
+    signal: Signal | None = live.signal
+    match signal:
+        case Stopped():
+            await _end_stopped(live, services)
+        case LeaseLost():
+            log.info("turn.lease_lost", attempt=claim.attempt)
+            return
+        case RowGone():
+            await _mark(question_marks(live.turn), services)
+        case Superseded(by_message_id=later):
+            log.info("turn.superseded", by=later)
+        case _:
+            pass
+    await services.turns.finish(claim)
+    log.info(
+        "turn.ended",
+        signal=type(signal).__name__ if signal else None,
+        state=live.turn.state.value,
+        intent=live.turn.understanding.intent if live.turn.understanding else None,
+        attempt=claim.attempt,
+        timings_ms=live.turn.timings_ms,
+    )
+
+
+async def _end_stopped(live: LiveTurn, services: Services) -> None:
+    """Write that the answer was stopped; what was written stays."""
+    turn, answer = live.turn, live.answer
+    fields = cancelled_fields(turn, first_shown_at=answer.first_shown_at)
+    row: dict[str, Any] = {"id": turn.answer_id, **fields}
+    if answer.exists:
+        answer.seq += 1
+        await services.directus.update_items("messages", [row | {"seq": answer.seq}, *question_marks(turn)])
+    else:
+        # Nothing was shown: the visitor's client still waits for this row to say how it ended.
+        await services.directus.create_items("messages", [new_fields(turn) | {"messageText": "", "seq": 1} | row])
+        await _mark(question_marks(turn), services)
+
+
+async def _end_failed(live: LiveTurn, apology: str) -> None:
+    """Write a failed answer in place of whatever there is, so that nobody waits for it."""
+    answer = live.answer
+    if not answer.is_live:
+        return
+    text = f"{answer.text}\n\n{apology}".strip()
+    fields = failed_fields(live.turn, first_shown_at=answer.first_shown_at)
+    await answer.finish(text, fields, question_marks(live.turn))
+
+
+async def _mark(marks: list[dict[str, Any]], services: Services) -> None:
+    """Mark user messages as settled; one that was deleted needs no mark."""
+    for mark in marks:
+        try:
+            await services.directus.update_items("messages", [mark])
+        except ServiceUnavailableError:
+            raise
+        except ErleahError as error:
+            log.info("turn.mark_refused", reason=str(error))
+
+
+async def _leave_line(place: Place, services: Services) -> None:
+    """Free the conversation, and begin the turn of whoever waited longest behind it."""
+    following = await services.line.leave(place)
+    if following is None or following == place.message_id:
+        return
+    for _ in range(NUDGES):
+        if await services.queue.enqueue(AnswerJob(message_id=following)):
+            return
+        await asyncio.sleep(NUDGE_S)

@@ -1,0 +1,120 @@
+"""The line of a conversation: one live answer at a time, in the order the questions came.
+
+A turn enters the line before it begins. If another turn of the conversation is live, the newcomer
+is noted as waiting and its job ends: it holds no worker slot. The live turn sees the note: if it
+has shown nothing yet, it gives way, and the newest waiting message's turn answers for all; if it
+has, the newest waiting turn is started when it is done. Both ways a burst gets one answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services import redis_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+__all__ = ["ConversationLine", "Place", "parse_newest"]
+
+# KEYS: lock, waiting, newest. ARGV: message id, asked at (s), lock ms, waiting ms. Returns the holder or ''.
+_ENTER = """
+local holder = redis.call('GET', KEYS[1])
+if not holder or holder == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return ''
+end
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+redis.call('SET', KEYS[3], newest[2] .. ' ' .. newest[1], 'PX', ARGV[4])
+return holder
+"""
+
+# KEYS: lock, waiting, newest. ARGV: message id. Returns the newest waiting message or ''.
+_LEAVE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return '' end
+local newest = redis.call('ZRANGE', KEYS[2], -1, -1)
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+return newest[1] or ''
+"""
+
+# KEYS: lock. ARGV: message id, lock ms. A lock that is gone (Redis was emptied) is taken again.
+_KEEP = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+
+class Place:
+    """Where a message stands: its conversation, its id, and when it was asked (Unix seconds)."""
+
+    __slots__ = ("asked_at", "conversation_id", "message_id")
+
+    def __init__(self, conversation_id: str, message_id: str, asked_at: float) -> None:
+        self.conversation_id = conversation_id
+        self.message_id = message_id
+        self.asked_at = asked_at
+
+
+class ConversationLine:
+    """Who of a conversation's messages is being answered, and who waits."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._enter = redis.register_script(_ENTER)
+        self._leave = redis.register_script(_LEAVE)
+        self._keep = redis.register_script(_KEEP)
+
+    async def enter(self, place: Place) -> bool:
+        """Whether the turn may begin now; if not, it is noted as waiting."""
+        holder = await self._enter(
+            keys=_keys(place.conversation_id),
+            args=[
+                place.message_id,
+                place.asked_at,
+                redis_keys.CONVERSATION_LOCK_TTL_S * 1000,
+                redis_keys.CONVERSATION_TTL_S * 1000,
+            ],
+        )
+        return not _text(holder)
+
+    async def leave(self, place: Place) -> str | None:
+        """Free the line; the id of the newest message that waited, for whom a turn must begin now."""
+        newest = _text(await self._leave(keys=_keys(place.conversation_id), args=[place.message_id]))
+        return newest or None
+
+    async def keep(self, places: Sequence[Place]) -> None:
+        """Prolong the locks of live turns."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for place in places:
+                await self._keep(
+                    keys=[redis_keys.conversation_lock(place.conversation_id)],
+                    args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000],
+                    client=pipe,
+                )
+            await pipe.execute()
+
+
+def parse_newest(note: bytes | str) -> tuple[float, str]:
+    """When the newest waiting message was asked, and its id."""
+    asked_at, message_id = _text(note).split(" ", 1)
+    return float(asked_at), message_id
+
+
+def _keys(conversation_id: str) -> list[str]:
+    return [
+        redis_keys.conversation_lock(conversation_id),
+        redis_keys.conversation_waiting(conversation_id),
+        redis_keys.conversation_newest(conversation_id),
+    ]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

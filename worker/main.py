@@ -1,0 +1,263 @@
+"""A worker process: start up, run, shut down. The one place where it is put together.
+
+It runs two queues: turns, and index jobs (the librarian's), each with a runner of its own, and
+beside them the upkeep loops, each able to fail alone: the answer pump, the watch, the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from assistants.registry import make_assistants
+from ingest.jobs import index_handlers
+from search.index import SearchIndex
+from services.llm.chain import make_language_model
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
+
+from assistants.interface import Toolbox
+from services.directus.client import Directus
+from services.embeddings.factory import make_embedder
+from services.errors import ConfigurationError, ErleahError, ServiceUnavailableError
+from services.logging import configure_logging, get_logger
+from services.queue.job_queue import JobQueue
+from services.queue.jobs import AnswerJob, Queue, SearchJob
+from services.queue.runner import JobRunner
+from services.redis import RedisClient, check_redis, connect_redis
+from services.settings import load_settings
+from services.vectors import Vectors
+from worker.answer_pump import AnswerPump
+from worker.answering import answer_message
+from worker.conversation_line import ConversationLine
+from worker.searching import run_search
+from worker.services import Services
+from worker.sweep import Sweep
+from worker.turn_store import TurnStore
+from worker.turn_watch import TurnWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from services.embeddings.embedder import Embedder
+    from services.queue.runner import JobContext
+    from services.settings import Settings
+
+__all__ = ["Worker", "main", "run_worker", "shut_down", "start_up"]
+
+log = get_logger(__name__)
+
+GRACE_S = 20.0
+"""Turns that run at the stop get this long, then they are handed over; orchestrators kill after 30 s."""
+INDEX_JOBS = 2
+"""A full reindex must not keep a changed room waiting."""
+INDEX_JOB_TIMEOUT_S = 3600.0
+TURN_JOB_MARGIN_S = 60.0
+"""A turn ends by itself at TURN_TIMEOUT_S; its job's limit is for a defect, and waits out an outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A started worker: what it works with, and what it opened and must close."""
+
+    services: Services
+    redis: RedisClient
+    vectors: Vectors
+    embedder: Embedder
+    owns_vectors: bool
+
+
+async def start_up(settings: Settings, *, redis: RedisClient | None = None, vectors: Vectors | None = None) -> Worker:
+    """Make all parts; waits, and says for what, while a service it can't begin without is away.
+
+    ``vectors`` may be lent by a process that has the index inside it.
+
+    Raises ConfigurationError for what only a person can mend.
+    """
+    redis = redis or connect_redis(settings.redis_url)
+    owns_vectors = vectors is None
+    vectors = vectors or Vectors(settings.qdrant_url, settings.qdrant_api_key)
+    embedder = make_embedder(settings)
+    directus = Directus(settings.directus_url, settings.directus_api_key.get_secret_value())
+    index = SearchIndex(vectors, embedder)
+    toolbox = Toolbox(settings=settings, directus=directus, redis=redis, index=index, embedder=embedder)
+    assistants = make_assistants(settings)
+    for assistant in {id(each): each for each in assistants.values()}.values():
+        await _patiently(lambda assistant=assistant: assistant.start(toolbox))  # type: ignore[misc]  # bound per loop
+    turns = TurnStore(redis)
+    line = ConversationLine(redis)
+    watch = TurnWatch(redis, turns, line)
+    services = Services(
+        settings=settings,
+        directus=directus,
+        queue=JobQueue(redis),
+        model=make_language_model(settings),
+        toolbox=toolbox,
+        assistants=assistants,
+        turns=turns,
+        line=line,
+        watch=watch,
+        pump=AnswerPump(directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours),
+    )
+    worker = Worker(services, redis, vectors, embedder, owns_vectors)
+    await _look_around(worker)
+    return worker
+
+
+async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> None:
+    """Run both queues and the upkeep until ``stop`` is set; then finish or hand over what runs."""
+    services = worker.services
+    turns, index = _runners(worker)
+    upkeep = [
+        asyncio.create_task(services.pump.run(), name="answer pump"),
+        asyncio.create_task(services.watch.run(), name="turn watch"),
+        asyncio.create_task(Sweep(services.directus, services.queue, worker.redis).run(), name="sweep"),
+    ]
+    running = [asyncio.create_task(turns.run(), name="turns"), asyncio.create_task(index.run(), name="index")]
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    log.info("worker.ready", max_turns=services.settings.worker_max_turns)
+    if on_ready is not None:
+        on_ready()
+    try:
+        await asyncio.wait({*running, *upkeep, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        log.info("worker.stopping", turns=len(services.watch))
+        await asyncio.gather(turns.stop(GRACE_S), index.stop(GRACE_S))
+        for task in (*upkeep, *running, stopping):
+            task.cancel()
+        ended = await asyncio.gather(*upkeep, *running, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                log.error("worker.part_failed", reason=str(error), error=type(error).__name__)
+
+
+async def shut_down(worker: Worker) -> None:
+    """Close what start_up opened, last first; one that fails does not keep the others open."""
+    services = worker.services
+    closing: list[Callable[[], Awaitable[object]]] = [
+        services.model.aclose,
+        services.queue.aclose,
+        services.directus.aclose,
+        worker.embedder.aclose,
+    ]
+    if worker.owns_vectors:
+        closing.append(worker.vectors.aclose)
+    closing.append(worker.redis.aclose)
+    for close in closing:
+        try:
+            await close()
+        except Exception as error:  # noqa: BLE001 - the process ends anyway, and the others are closed all the same
+            log.warning("worker.not_closed", reason=type(error).__name__)
+
+
+async def run_worker(
+    settings: Settings,
+    *,
+    vectors: Vectors | None = None,
+    stop: asyncio.Event | None = None,
+    on_ready: Callable[[], None] | None = None,
+) -> None:
+    """Start up, run until ``stop`` is set, shut down."""
+    worker = await start_up(settings, vectors=vectors)
+    try:
+        await run(worker, stop=stop or asyncio.Event(), on_ready=on_ready)
+    finally:
+        await shut_down(worker)
+
+
+def main() -> int:
+    """Run ``python -m worker``: exit code 0 after a stop by signal, 1 when it can't start."""
+    try:
+        settings = load_settings()
+        configure_logging(settings)
+        asyncio.run(_until_signal(settings))
+    except ErleahError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def _until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    starting = asyncio.create_task(run_worker(settings, stop=stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    # A worker that runs ends by itself; one that still waits for a service to come has nothing to finish.
+    try:
+        async with asyncio.timeout(GRACE_S + 10):
+            await starting
+    except TimeoutError:
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+
+
+def _runners(worker: Worker) -> tuple[JobRunner, JobRunner]:
+    services, settings = worker.services, worker.services.settings
+
+    async def answer(job: AnswerJob, context: JobContext) -> None:
+        await answer_message(job, context, services)
+
+    async def search(job: SearchJob, _context: JobContext) -> dict[str, Any]:
+        return await run_search(job, services.toolbox.index)
+
+    turns = JobRunner(
+        worker.redis,
+        Queue.TURNS,
+        {AnswerJob: answer, SearchJob: search},
+        max_jobs=settings.worker_max_turns,
+        job_timeout_s=settings.turn_timeout_s + TURN_JOB_MARGIN_S,
+    )
+    index = JobRunner(
+        worker.redis,
+        Queue.INDEX,
+        index_handlers(
+            settings=settings,
+            directus=services.directus,
+            vectors=worker.vectors,
+            embedder=worker.embedder,
+            model=services.model,
+            queue=services.queue,
+            redis=worker.redis,
+        ),
+        max_jobs=INDEX_JOBS,
+        job_timeout_s=INDEX_JOB_TIMEOUT_S,
+        poll_delay_s=0.1,
+    )
+    return turns, index
+
+
+async def _look_around(worker: Worker) -> None:
+    """Say at the start which service is away and what to do; jobs wait until it is there."""
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "redis": lambda: check_redis(worker.redis),
+        "directus": worker.services.directus.ping,
+        "qdrant": worker.vectors.ping,
+        "index": worker.services.toolbox.index.check,
+    }
+    for name, check in checks.items():
+        try:
+            await check()
+        except ConfigurationError:
+            raise
+        except ErleahError as error:
+            log.warning("worker.service_away", service=name, reason=str(error))
+
+
+async def _patiently(begin: Callable[[], Awaitable[None]]) -> None:
+    """Begin something that may need a service which is still coming up."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(ServiceUnavailableError),
+        wait=wait_exponential_jitter(initial=0.5, max=5),
+        before_sleep=lambda state: log.warning(
+            "worker.waits", reason=str(state.outcome.exception()) if state.outcome else ""
+        ),
+    ):
+        with attempt:
+            await begin()

@@ -1,0 +1,51 @@
+"""What the workshop works with: connections and tools, made at the start and never saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.llm.chain import LanguageModel
+
+    from assistants.interface import Assistant, Toolbox
+    from services.directus.client import Directus
+    from services.queue.job_queue import JobQueue
+    from services.settings import Settings
+    from worker.answer_pump import AnswerPump
+    from worker.answer_stream import AnswerStream
+    from worker.conversation_line import ConversationLine
+    from worker.turn_store import TurnStore
+    from worker.turn_watch import TurnWatch
+
+__all__ = ["Services", "StepServices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All of a worker process; made by ``worker/main.py``, closed at its shutdown."""
+
+    settings: Settings
+    directus: Directus
+    queue: JobQueue
+    model: LanguageModel
+    toolbox: Toolbox
+    assistants: Mapping[str, Assistant]
+    """By ``conversations.source``."""
+    turns: TurnStore
+    line: ConversationLine
+    watch: TurnWatch
+    pump: AnswerPump
+
+
+@dataclass(frozen=True, slots=True)
+class StepServices:
+    """What a step of one turn needs, and no more."""
+
+    settings: Settings
+    model: LanguageModel
+    toolbox: Toolbox
+    assistant: Assistant
+    answer: AnswerStream

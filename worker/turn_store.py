@@ -1,0 +1,157 @@
+"""Turns in Redis: the saved state, and the claim that says which attempt may write.
+
+A claim is ``<attempt>:<token>`` under the turn's lease key. Taking a turn up puts a new claim with
+the next attempt number in one step; from then on every save of an older claim is refused, so two
+workers never write the same turn, also when one of them slept through its lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from services import redis_keys
+from services.logging import get_logger
+from worker.turn import Turn, UnknownTurnVersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from redis.asyncio import Redis
+
+__all__ = ["Claim", "ClaimLostError", "TurnStore"]
+
+log = get_logger(__name__)
+
+_DONE = "done"
+
+# KEYS: lease. ARGV: token, lease in ms, least attempt. Returns the attempt number.
+_CLAIM = """
+local held = redis.call('GET', KEYS[1])
+local attempt = tonumber(ARGV[3])
+if held then attempt = math.max(attempt, tonumber(string.match(held, '^(%d+):')) + 1) end
+redis.call('SET', KEYS[1], attempt .. ':' .. ARGV[1], 'PX', ARGV[2])
+return attempt
+"""
+
+# KEYS: lease, turn. ARGV: claim, saved turn, lifetime in ms. Returns 1, or 0 if the claim is lost.
+# A lease that is simply gone (Redis was emptied) is still ours to save under.
+_SAVE = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+
+# KEYS: lease, turn. ARGV: claim, done mark, its lifetime in ms. Forgets the turn if it is ours.
+_FINISH = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('DEL', KEYS[2])
+return 1
+"""
+
+# KEYS: lease. ARGV: claim, lease in ms. Returns 1 if it is ours (again), 0 if another's.
+_RENEW = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+# KEYS: lease. ARGV: claim.
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+"""
+
+
+class ClaimLostError(Exception):
+    """Another attempt holds the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one turn, until a later attempt takes it."""
+
+    message_id: str
+    attempt: int
+    token: str
+
+    @property
+    def value(self) -> str:
+        """What stands under the lease key while the claim holds."""
+        return f"{self.attempt}:{self.token}"
+
+
+class TurnStore:
+    """Saved turns and their claims."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._claim = redis.register_script(_CLAIM)
+        self._save = redis.register_script(_SAVE)
+        self._finish = redis.register_script(_FINISH)
+        self._renew = redis.register_script(_RENEW)
+        self._release = redis.register_script(_RELEASE)
+
+    async def claim(self, message_id: str, *, least_attempt: int = 1) -> Claim:
+        """Take a turn up; whoever held it before is refused from now on."""
+        token = uuid4().hex
+        attempt = await self._claim(
+            keys=[redis_keys.turn_lease(message_id)], args=[token, redis_keys.TURN_LEASE_TTL_S * 1000, least_attempt]
+        )
+        return Claim(message_id, int(attempt), token)
+
+    async def load(self, message_id: str) -> Turn | None:
+        """The saved turn, or None if there is none that this version can read."""
+        saved: Any = await self._redis.get(redis_keys.turn(message_id))
+        if saved is None:
+            return None
+        try:
+            return Turn.load(saved)
+        except UnknownTurnVersionError as error:
+            log.warning("turn.unreadable", message_id=message_id, reason=str(error))
+            return None
+
+    async def save(self, turn: Turn, claim: Claim) -> None:
+        """Save a turn.
+
+        Raises ClaimLostError if a later attempt holds it.
+        """
+        saved = await self._save(
+            keys=[redis_keys.turn_lease(turn.message_id), redis_keys.turn(turn.message_id)],
+            args=[claim.value, turn.model_dump_json(), redis_keys.TURN_TTL_S * 1000],
+        )
+        if not saved:
+            raise ClaimLostError(turn.message_id)
+
+    async def renew(self, claims: Iterable[Claim]) -> dict[str, bool]:
+        """Prolong many claims in one round trip; by message id, whether each still holds."""
+        wanted = list(claims)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for claim in wanted:
+                await self._renew(
+                    keys=[redis_keys.turn_lease(claim.message_id)],
+                    args=[claim.value, redis_keys.TURN_LEASE_TTL_S * 1000],
+                    client=pipe,
+                )
+            held = await pipe.execute()
+        return {claim.message_id: bool(ours) for claim, ours in zip(wanted, held, strict=True)}
+
+    async def is_held(self, message_id: str) -> bool:
+        """Whether some live worker holds the turn, or finished it a short while ago."""
+        return bool(await self._redis.exists(redis_keys.turn_lease(message_id)))
+
+    async def finish(self, claim: Claim) -> None:
+        """Forget the turn, and leave a mark that refuses whoever sleeps through this."""
+        await self._finish(
+            keys=[redis_keys.turn_lease(claim.message_id), redis_keys.turn(claim.message_id)],
+            args=[claim.value, f"{claim.attempt}:{_DONE}", redis_keys.TURN_DONE_TTL_S * 1000],
+        )
+
+    async def release(self, claim: Claim) -> None:
+        """Give the claim back, keep the saved turn: another worker goes on at once."""
+        await self._release(keys=[redis_keys.turn_lease(claim.message_id)], args=[claim.value])

@@ -1,0 +1,188 @@
+"""The watch over a process's live turns: it keeps their leases and sees who calls them off.
+
+One round trip to Redis each tick for all live turns, whatever they are doing: a stop reaches a
+turn that waits for a silent model as soon as one that is writing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from services import redis_keys
+from services.errors import ServiceUnavailableError
+from services.logging import get_logger
+from worker.conversation_line import ConversationLine, Place, parse_newest
+from worker.signals import LeaseLost, Signal, Stopped, Superseded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from redis.asyncio import Redis
+
+    from worker.answer_stream import AnswerStream
+    from worker.turn import Turn
+    from worker.turn_store import Claim, TurnStore
+
+__all__ = ["LiveTurn", "TurnWatch"]
+
+log = get_logger(__name__)
+
+TICK_S = 0.25
+"""A stop must end a model's stream within a second."""
+RENEW_S = 1.0
+"""Leases last 5 s: four renewals may be missed before another worker takes a turn up."""
+FRESH_S = 0.5
+"""A claim seen to hold this short a time ago is believed without asking again."""
+PATIENCE_S = 0.3
+"""A write of visible text does not wait longer for Redis to say that nobody took the turn."""
+
+
+class LiveTurn:
+    """A turn that this process is working on."""
+
+    def __init__(
+        self, turn: Turn, claim: Claim, open_answer: Callable[[Callable[[Signal], None]], AnswerStream]
+    ) -> None:
+        self.turn = turn
+        self.claim = claim
+        self.place = Place(turn.conversation_id, turn.message_id, turn.asked_at)
+        self.signal: Signal | None = None
+        self.held_at = time.monotonic()
+        self.task: asyncio.Task[None] | None = None
+        self.answer = open_answer(self.interrupt)
+
+    def interrupt(self, signal: Signal) -> None:
+        """Call the turn off, once; nothing is written for it from here on."""
+        if self.signal is not None:
+            return
+        self.signal = signal
+        self.answer.close()
+        if self.task is not None:
+            self.task.cancel()
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether a visitor may have seen something of the answer."""
+        return self.answer.first_shown_at is not None or self.answer.final is not None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the last write is on its way."""
+        return self.answer.final is not None
+
+
+class TurnWatch:
+    """Every live turn of the process."""
+
+    def __init__(self, redis: Redis, turns: TurnStore, line: ConversationLine) -> None:
+        self._redis = redis
+        self._turns = turns
+        self._line = line
+        self._live: dict[str, LiveTurn] = {}
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def live(self) -> list[Turn]:
+        """The turns in flight."""
+        return [live.turn for live in self._live.values()]
+
+    def enter(self, live: LiveTurn) -> None:
+        """Begin to watch a turn."""
+        self._live[live.claim.message_id] = live
+
+    def leave(self, live: LiveTurn) -> None:
+        """Watch it no more."""
+        if self._live.get(live.claim.message_id) is live:
+            del self._live[live.claim.message_id]
+
+    async def still_ours(self, claims: Iterable[Claim]) -> dict[str, bool]:
+        """By message id, whether a write may follow now.
+
+        Without Redis nobody can take a turn up, so nobody is refused.
+        """
+        wanted = list(claims)
+        now = time.monotonic()
+        stale = [
+            claim
+            for claim in wanted
+            if (live := self._live.get(claim.message_id)) is None or now - live.held_at > FRESH_S
+        ]
+        held = dict.fromkeys((claim.message_id for claim in wanted), True)
+        if stale:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    renewed = await self._turns.renew(stale)
+            except (ServiceUnavailableError, TimeoutError):
+                return held
+            self._note(renewed, at=now)
+            held |= renewed
+        return held
+
+    async def run(self) -> None:
+        """Watch until cancelled; without Redis the turns go on unwatched."""
+        renew_at = 0.0
+        away = False
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self._live:
+                continue
+            try:
+                await self._look()
+                if time.monotonic() >= renew_at:
+                    renew_at = time.monotonic() + RENEW_S
+                    await self._renew()
+                away = False
+            except ServiceUnavailableError as error:
+                if not away:
+                    log.warning("watch.redis_away", reason=str(error))
+                away = True
+            except Exception:  # an upkeep loop fails alone and goes on
+                log.exception("watch.failed")
+
+    async def _look(self) -> None:
+        watched = list(self._live.values())
+        keys: list[str] = []
+        for live in watched:
+            keys += [
+                redis_keys.turn_lease(live.claim.message_id),
+                redis_keys.cancel_flag(live.turn.answer_id),
+                redis_keys.conversation_newest(live.turn.conversation_id),
+            ]
+        now = time.monotonic()
+        found: list[Any] = await self._redis.mget(keys)
+        for position, live in enumerate(watched):
+            lease, cancelled, newest = found[3 * position : 3 * position + 3]
+            if lease is not None and _text(lease) != live.claim.value:
+                live.interrupt(LeaseLost())
+                continue
+            if lease is not None:
+                live.held_at = now
+            if cancelled is not None and not live.is_ending:
+                live.interrupt(Stopped())
+            elif newest is not None and not live.has_shown:
+                asked_at, message_id = parse_newest(newest)
+                if asked_at > live.turn.asked_at:
+                    live.interrupt(Superseded(message_id))
+
+    async def _renew(self) -> None:
+        watched = list(self._live.values())
+        now = time.monotonic()
+        self._note(await self._turns.renew([live.claim for live in watched]), at=now)
+        await self._line.keep([live.place for live in watched])
+
+    def _note(self, held: dict[str, bool], *, at: float) -> None:
+        for message_id, ours in held.items():
+            live = self._live.get(message_id)
+            if live is None:
+                continue
+            if ours:
+                live.held_at = at
+            else:
+                live.interrupt(LeaseLost())
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
