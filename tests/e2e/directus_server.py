@@ -16,11 +16,13 @@ import pytest
 
 from cli.local_directus import DirectusOptions, DirectusSecrets, LocalDirectus, free_port
 from provision.provisioner import provision
-from services.errors import AccessDeniedError, NotFoundError, ServiceRejectedError
+from services.directus.client import Directus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from provision.report import Report
 
 PAGE_ORIGIN = "http://127.0.0.1:8000"
 
@@ -41,26 +43,6 @@ class Rest:
         """Send a request that must succeed and give the ``data`` of its answer."""
         answer = self.call(method, path, json=json, params=params)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
-        return answer.json().get("data") if answer.content else None
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,  # noqa: ANN401 - any JSON
-        params: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - any JSON
-        """What provisioning asks for, with the errors it knows."""
-        answer = await asyncio.to_thread(self.call, method, path, json=json, params=params)
-        if answer.status_code in {401, 403}:
-            raise AccessDeniedError(answer.text)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise NotFoundError(answer.text)
-        if not answer.is_success:
-            raise ServiceRejectedError(
-                "directus", f"{method} {path} {answer.status_code} {answer.text}", status=answer.status_code
-            )
         return answer.json().get("data") if answer.content else None
 
     def __enter__(self) -> Self:
@@ -87,15 +69,38 @@ class DirectusServer:
         return f"http://127.0.0.1:{self.receiver_port}"
 
 
-def start_directus(folder: Path, *, extra_env: dict[str, str] | None = None) -> tuple[LocalDirectus, DirectusSecrets]:
-    """Start an empty Directus in ``folder``; the caller stops it."""
-    own = DirectusSecrets.random()
+def start_directus(
+    folder: Path, own: DirectusSecrets | None = None, *, extra_env: dict[str, str] | None = None
+) -> tuple[LocalDirectus, DirectusSecrets]:
+    """Start the Directus of ``folder``, an empty one when there is none yet; the caller stops it."""
+    own = own or DirectusSecrets.random()
     options = DirectusOptions(
         port=free_port(), data_dir=folder, secrets=own, cors_origin=PAGE_ORIGIN, extra_env=extra_env or {}
     )
     process = LocalDirectus(options)
     process.start()
     return process, own
+
+
+async def provision_directus(
+    url: str,
+    admin_token: str,
+    *,
+    api_key: str,
+    webhook_url: str,
+    webhook_secret: str,
+    secret_from_env: bool = False,
+) -> Report:
+    """Provision a running Directus as ``erleah bootstrap`` does."""
+    async with Directus(url, admin_token) as admin:
+        return await provision(
+            admin,
+            service=admin.with_token(api_key),
+            api_key=api_key,
+            webhook_url=webhook_url,
+            webhook_secret=webhook_secret,
+            secret_from_env=secret_from_env,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -111,17 +116,16 @@ def directus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Direct
         process=process,
     )
     try:
-        with Rest(server.url, server.admin_token) as admin, Rest(server.url, server.service_token) as service:
-            asyncio.run(
-                provision(
-                    admin,
-                    service=service,
-                    api_key=server.service_token,
-                    webhook_url=server.receiver_url,
-                    webhook_secret=server.webhook_secret,
-                    secret_from_env=True,
-                )
+        asyncio.run(
+            provision_directus(
+                server.url,
+                server.admin_token,
+                api_key=server.service_token,
+                webhook_url=server.receiver_url,
+                webhook_secret=server.webhook_secret,
+                secret_from_env=True,
             )
+        )
         yield server
     finally:
         process.stop()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.provisioner import provision
 from services import directus_names as names
 from services.errors import ConfigurationError
-from tests.e2e.directus_server import DirectusServer, Rest, start_directus
+from tests.e2e.directus_server import DirectusServer, Rest, provision_directus, start_directus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from cli.local_directus import DirectusSecrets
     from provision.report import Report
 
 pytestmark = pytest.mark.e2e
@@ -32,22 +35,38 @@ API_KEY = "the-first-service-token"
 OTHER_API_KEY = "the-second-service-token"
 
 
+@dataclass(frozen=True)
+class EmptyDirectus:
+    """A Directus of its own that nobody has provisioned."""
+
+    url: str
+    admin_token: str = field(repr=False)
+    admin: Rest = field(repr=False)
+
+    async def provision(self, **changes: Any) -> Report:  # noqa: ANN401 - the settings' own types
+        """Provision with this file's settings and ``changes``."""
+        settings = {"api_key": API_KEY, "webhook_url": "http://127.0.0.1:9", "webhook_secret": "a-webhook-secret"}
+        return await provision_directus(self.url, self.admin_token, **(settings | changes))
+
+
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DirectusSecrets]:
+    """The data folder of a Directus that was started once, to be copied: making one takes seconds."""
+    folder = tmp_path_factory.mktemp("fresh-directus")
+    process, own = start_directus(folder)
+    process.stop()
+    return folder, own
+
+
 @pytest.fixture
-def empty_directus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Rest]]:
-    """A Directus of its own that nobody has provisioned: its address, and the administrator's way in."""
-    process, own = start_directus(tmp_path_factory.mktemp("empty-directus"))
+def empty_directus(fresh_database: tuple[Path, DirectusSecrets], tmp_path: Path) -> Iterator[EmptyDirectus]:
+    folder, own = fresh_database
+    process, _ = start_directus(shutil.copytree(folder, tmp_path / "directus"), own)
     try:
         with Rest(process.url, own.admin_token) as admin:
-            yield process.url, admin
+            yield EmptyDirectus(process.url, own.admin_token, admin)
     finally:
         process.stop()
-
-
-async def provisioned(url: str, admin: Rest, *, api_key: str = API_KEY, **changes: str | bool) -> Report:
-    """Provision with this file's settings and ``changes``."""
-    settings: dict[str, Any] = {"webhook_url": "http://127.0.0.1:9", "webhook_secret": "a-webhook-secret"}
-    with Rest(url, api_key) as service:
-        return await provision(admin, service=service, api_key=api_key, **(settings | changes))
 
 
 def request_operations(admin: Rest) -> dict[str, dict[str, Any]]:
@@ -114,20 +133,20 @@ def test_deleting_a_conversation_takes_its_messages_along(directus_server: Direc
         assert admin.call("GET", f"/items/messages/{message['id']}").status_code == 403
 
 
-async def test_the_second_run_changes_nothing_and_a_new_setting_only_its_own(empty_directus: tuple[str, Rest]) -> None:
+async def test_the_second_run_changes_nothing_and_a_new_setting_only_its_own(empty_directus: EmptyDirectus) -> None:
     """Bootstrap may be run at any time: it makes what is missing once, and follows the settings."""
-    url, admin = empty_directus
-    first = await provisioned(url, admin)
+    admin = empty_directus.admin
+    first = await empty_directus.provision()
     assert {f"collection {name}" for name in (*CONTRACT, names.SESSIONS_SPEAKERS)} <= set(first.made)
     assert (first.changed, first.problems) == ([], [])
 
     snapshot = admin.data("GET", "/schema/snapshot")
-    second = await provisioned(url, admin)
+    second = await empty_directus.provision()
     assert second.changed_nothing
     assert second.problems == []
     assert admin.data("GET", "/schema/snapshot") == snapshot
 
-    moved = await provisioned(url, admin, webhook_url="https://erleah.example.com/", webhook_secret="another-secret")
+    moved = await empty_directus.provision(webhook_url="https://erleah.example.com/", webhook_secret="another-secret")
     assert moved.made == []
     assert {entry.split(": address")[0] for entry in moved.changed} == {
         "flow Erleah: message created",
@@ -137,20 +156,20 @@ async def test_the_second_run_changes_nothing_and_a_new_setting_only_its_own(emp
     assert operation["options"]["url"] == "https://erleah.example.com/hooks/message-created"
     assert operation["options"]["headers"] == [{"header": "X-Erleah-Secret", "value": "another-secret"}]
 
-    rotated = await provisioned(
-        url, admin, api_key=OTHER_API_KEY, webhook_url="https://erleah.example.com", secret_from_env=True
+    rotated = await empty_directus.provision(
+        api_key=OTHER_API_KEY, webhook_url="https://erleah.example.com", secret_from_env=True
     )
     assert "user Erleah: token" in rotated.changed
-    with Rest(url, OTHER_API_KEY) as service, Rest(url, API_KEY) as old:
+    with Rest(empty_directus.url, OTHER_API_KEY) as service, Rest(empty_directus.url, API_KEY) as old:
         assert service.data("GET", "/items/messages") == []
         assert old.call("GET", "/items/messages").status_code == 401
     assert "another-secret" not in str(request_operations(admin))
 
 
-async def test_what_an_operator_broke_is_mended(empty_directus: tuple[str, Rest]) -> None:
+async def test_what_an_operator_broke_is_mended(empty_directus: EmptyDirectus) -> None:
     """A permission, an operation or a field that somebody deleted comes back with the next bootstrap."""
-    url, admin = empty_directus
-    await provisioned(url, admin)
+    admin = empty_directus.admin
+    await empty_directus.provision()
     permission = admin.data("GET", "/permissions", params={"filter[policy][_eq]": names.VISITOR_POLICY_ID})[0]
     admin.data("DELETE", f"/permissions/{permission['id']}")
     operation = request_operations(admin)["Erleah: content changed"]
@@ -159,29 +178,31 @@ async def test_what_an_operator_broke_is_mended(empty_directus: tuple[str, Rest]
     admin.data("DELETE", "/fields/messages/seq")
     admin.data("PATCH", f"/roles/{names.VISITOR_ROLE_ID}", json={"name": "Guests"})
 
-    report = await provisioned(url, admin)
+    report = await empty_directus.provision()
     assert len(report.made) == 2, report.made
     assert "field messages.seq" in report.made
     assert set(report.changed) == {
         "flow Erleah: content changed: operation",
         "flow Erleah: message created: status",
     }
-    assert (await provisioned(url, admin)).changed_nothing
+    assert (await empty_directus.provision()).changed_nothing
 
 
 async def test_a_token_that_is_no_administrators_makes_nothing(directus_server: DirectusServer) -> None:
     """Bootstrap with the wrong token says which setting is wrong."""
-    url = directus_server.url
-    with Rest(url, directus_server.service_token) as service, Rest(url, directus_server.admin_token) as admin:
-        with pytest.raises(ConfigurationError, match="DIRECTUS_ADMIN_TOKEN"):
-            await provisioned(url, service)
-        with pytest.raises(ConfigurationError, match="DIRECTUS_API_KEY"):
-            await provisioned(url, admin, api_key=directus_server.admin_token)
+    settings: dict[str, Any] = {"webhook_url": "http://127.0.0.1:9", "webhook_secret": "a-webhook-secret"}
+    url, admin, own = directus_server.url, directus_server.admin_token, directus_server.service_token
+    with pytest.raises(ConfigurationError, match="DIRECTUS_ADMIN_TOKEN"):
+        await provision_directus(url, own, api_key=own, **settings)
+    with pytest.raises(ConfigurationError, match="DIRECTUS_ADMIN_TOKEN"):
+        await provision_directus(url, "nobody's-token", api_key=own, **settings)
+    with pytest.raises(ConfigurationError, match="DIRECTUS_API_KEY"):
+        await provision_directus(url, admin, api_key=admin, **settings)
 
 
-async def test_a_foreign_sessions_collection_survives(empty_directus: tuple[str, Rest]) -> None:
+async def test_a_foreign_sessions_collection_survives(empty_directus: EmptyDirectus) -> None:
     """A collection that was there keeps its key, its fields and its rows, gets what is missing, and is named."""
-    url, admin = empty_directus
+    admin = empty_directus.admin
     fields = [
         {"field": "id", "type": "integer", "schema": {"is_primary_key": True, "has_auto_increment": True}},
         {"field": "title", "type": "string", "schema": {"max_length": 100}},
@@ -194,7 +215,7 @@ async def test_a_foreign_sessions_collection_survives(empty_directus: tuple[str,
     key = admin.data("POST", "/items/sessions", json=row)["id"]
     before = {field["field"]: field for field in admin.data("GET", "/fields/sessions")}
 
-    report = await provisioned(url, admin)
+    report = await empty_directus.provision()
 
     assert "collection sessions" in report.found
     assert "field sessions.start_time" in report.made
@@ -204,21 +225,21 @@ async def test_a_foreign_sessions_collection_survives(empty_directus: tuple[str,
     assert {name: after[name] for name in before} == before
     assert {name: value for name, value in admin.data("GET", f"/items/sessions/{key}").items() if name in row} == row
 
-    with Rest(url, API_KEY) as service:
+    with Rest(empty_directus.url, API_KEY) as service:
         speaker = service.data("POST", "/items/speakers", json={"name": "Ada"})
         link = {names.SESSIONS_SPEAKERS_SESSION: key, names.SESSIONS_SPEAKERS_SPEAKER: speaker["id"]}
         service.data("POST", "/items/sessions_speakers", json=link)
         read = service.data("GET", f"/items/speakers/{speaker['id']}", params={"fields": "sessions.sessions_id.title"})
         assert read == {"sessions": [{"sessions_id": {"title": "Old"}}]}
 
-    again = await provisioned(url, admin)
+    again = await empty_directus.provision()
     assert again.changed_nothing
     assert again.problems == report.problems
 
 
-async def test_a_found_relation_gets_its_missing_side(empty_directus: tuple[str, Rest]) -> None:
+async def test_a_found_relation_gets_its_missing_side(empty_directus: EmptyDirectus) -> None:
     """Messages of an older installation keep their text and become readable through their conversation."""
-    url, admin = empty_directus
+    admin = empty_directus.admin
     key = {"field": "id", "type": "uuid", "meta": {"special": ["uuid"]}, "schema": {"is_primary_key": True}}
     link = {"field": "conversation_id", "type": "uuid", "schema": {}}
     admin.data("POST", "/collections", json={"collection": "conversations", "schema": {}, "meta": {}, "fields": [key]})
@@ -227,11 +248,11 @@ async def test_a_found_relation_gets_its_missing_side(empty_directus: tuple[str,
     message = admin.data("POST", "/items/messages", json={"conversation_id": conversation})["id"]
     lost = admin.data("POST", "/items/messages", json={"conversation_id": names.ERLEAH_ROLE_ID})["id"]
 
-    report = await provisioned(url, admin)
+    report = await empty_directus.provision()
 
     assert report.problems == []
     assert "relation messages.conversation_id" in report.made
     read = admin.data("GET", f"/items/conversations/{conversation}", params={"fields": "messages.id"})
     assert read == {"messages": [{"id": message}]}
     assert admin.data("GET", f"/items/messages/{lost}")["id"] == lost
-    assert (await provisioned(url, admin)).changed_nothing
+    assert (await empty_directus.provision()).changed_nothing
