@@ -1,0 +1,37 @@
+"""What writes an entity's facets, whichever way it does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ingest.rows import Row
+
+__all__ = ["FACET_LIMIT", "FacetWriter", "Facets"]
+
+FACET_LIMIT = 1_200
+"""Characters of one facet's text at most: an aspect is a few sentences, and every embedder reads that much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """An entity's facet texts by facet key; a facet without material is not in it.
+
+    ``version`` is that of the writer whose texts these are: a fallback's own where one stood in,
+    so that the next run tries again.
+    """
+
+    texts: dict[str, str]
+    version: str
+
+
+class FacetWriter(Protocol):
+    """Writes facets out of an entity's own fields. Never raises for a text it dislikes."""
+
+    version: str
+    """Changes whenever the same row would get other texts; texts of another version are written anew."""
+
+    async def write(self, row: Row) -> Facets:
+        """The facets of one entity. Raises nothing but cancellation."""
+        ...
