@@ -104,7 +104,7 @@ class Rows:
         self, collection: str, ids: Iterable[str], *, fields: Sequence[str] | None = None
     ) -> list[Row]:
         """Read the rows with these ids, in their order; those that aren't there are left out."""
-        wanted = list(dict.fromkeys(ids))
+        wanted = list(dict.fromkeys(map(str, ids)))
         if fields is not None and "id" not in fields and "*" not in fields:
             fields = ("id", *fields)
         found: dict[str, Row] = {}
@@ -129,7 +129,7 @@ class Rows:
         """
         order = (*sort, "id") if "id" not in sort else tuple(sort)
         rows = await self.read_items(collection, filter=filter, fields=_ID_FIELD, sort=order, limit=-1)
-        ids = [row["id"] for row in rows]
+        ids = [str(row["id"]) for row in rows]
         for start in range(0, len(ids), _IDS_PER_READ):
             for row in await self.read_by_ids(collection, ids[start : start + _IDS_PER_READ], fields=fields):
                 yield row
@@ -216,7 +216,7 @@ class Rows:
 
     async def delete_items(self, collection: str, ids: Iterable[str]) -> None:
         """Delete rows; those that aren't there any more are no error."""
-        wanted = list(ids)
+        wanted = [str(item_id) for item_id in ids]
         if not wanted:
             return
         try:
