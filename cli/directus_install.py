@@ -227,7 +227,7 @@ def _check_tools(cache: Path) -> None:
         raise ConfigurationError(msg)
 
 
-def _run(  # noqa: PLR0913 - one call with everything named is clearer than an object made for it
+def _run(
     command: Sequence[str],
     *,
     cwd: Path,

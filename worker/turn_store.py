@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-__all__ = ["Claim", "ClaimLostError", "TurnStore"]
+__all__ = ["Claim", "ClaimLostError", "TurnStore", "read_turns"]
 
 log = get_logger(__name__)
 
@@ -155,3 +155,17 @@ class TurnStore:
     async def release(self, claim: Claim) -> None:
         """Give the claim back, keep the saved turn: another worker goes on at once."""
         await self._release(keys=[redis_keys.turn_lease(claim.message_id)], args=[claim.value])
+
+
+async def read_turns(redis: Redis) -> list[Turn]:
+    """All saved turns that this version can read, for whoever wants to see what is in flight."""
+    keys = [key async for key in redis.scan_iter(match=redis_keys.turn("*"), count=1000)]
+    saved = await redis.mget(keys) if keys else []
+    turns = []
+    for each in saved:
+        if each is not None:
+            try:
+                turns.append(Turn.load(each))
+            except UnknownTurnVersionError:
+                continue
+    return turns

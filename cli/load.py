@@ -1,0 +1,50 @@
+"""``erleah load``: a folder of conference files into Directus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.terminal import command_settings, run, say
+from services.directus.client import Directus
+
+if TYPE_CHECKING:
+    from ingest.load import LoadReport
+
+    from services.settings import Settings
+
+__all__ = ["load", "load_data", "tell"]
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def load(folder: Path) -> int:
+    """Load conference.json, sessions.json, speakers.json and exhibitors.json into Directus.
+
+    Rows are matched by id: loading twice changes nothing. What can't be loaded is named, the rest is.
+    """
+    settings = command_settings()
+    tell(run(load_data(settings, folder)))
+    say("Next: erleah reindex --wait")
+    return 0
+
+
+async def load_data(settings: Settings, folder: Path) -> LoadReport:
+    """Load a folder into the Directus of the settings."""
+    from ingest.load import load_folder
+
+    async with Directus(settings.directus_url, settings.directus_api_key.get_secret_value()) as directus:
+        return await load_folder(directus, folder)
+
+
+def tell(report: LoadReport) -> None:
+    """Say what was written and what was left out."""
+    for collection, count in report.counts.items():
+        say(
+            f"  {collection:<12} {count.created} new, {count.updated} changed, "
+            f"{count.unchanged} as they were, {count.skipped} left out"
+        )
+    for problem in report.problems:
+        say(f"  left out     {problem}")

@@ -1,0 +1,102 @@
+"""The ``erleah`` command: its list of commands, and the one place where their errors end."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from services.errors import ConfigurationError, ErleahError, InvalidInputError, ServiceUnavailableError
+
+__all__ = ["cli", "main"]
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+COMMANDS = {
+    "demo": "cli.demo:demo",
+    "doctor": "cli.doctor:doctor",
+    "bootstrap": "cli.bootstrap:bootstrap",
+    "load": "cli.load:load",
+    "reindex": "cli.reindex:reindex",
+    "search": "cli.search:search",
+    "ask": "cli.ask:ask",
+    "status": "cli.status:status",
+    "webhook": "cli.processes:webhook",
+    "worker": "cli.processes:worker",
+}
+"""In the order in which a newcomer needs them; each is imported when it is called."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="erleah", message="erleah %(version)s")
+@click.option("--debug", is_flag=True, help="Show the trace of an error.")
+@click.pass_context
+def cli(ctx: click.Context, *, debug: bool) -> None:
+    """Answers people's questions inside Directus.
+
+    New here? `erleah demo` runs everything on this machine, with a real conference.
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way to end
+    """Run one command: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    try:
+        result: Any = cli.main(args=words, standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return WRONG_USAGE
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except ErleahError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"erleah: {_with_a_way_out(error)}", err=True)
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - a defect is told in one line as well; --debug shows where
+        if debug:
+            traceback.print_exc()
+        click.echo(f"erleah: something unexpected: {error!r}; run again with: erleah --debug …", err=True)
+        return FAILED
+    return result if isinstance(result, int) else DONE
+
+
+def _with_a_way_out(error: ErleahError) -> str:
+    """The error as one line that ends with what mends it."""
+    text = " ".join(str(error).split())
+    if any(word in text for word in ("erleah ", "set ", "start it", "run ")):
+        return text
+    match error:
+        case ConfigurationError() | ServiceUnavailableError():
+            return f"{text}; see what is wrong with: erleah doctor"
+        case InvalidInputError():
+            return text
+        case _:
+            return f"{text}; see what is wrong with: erleah doctor"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
