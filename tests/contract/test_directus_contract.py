@@ -18,6 +18,8 @@ from services.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from services.directus.client import Directus
 
 
@@ -402,19 +404,30 @@ async def test_a_visitor_writes_nothing_and_sees_no_content(directus: Directus, 
     row = message(conversation)
     await directus.create_item("messages", row)
     guest = await visitor(directus, conversation)
-    for attempt in (
-        guest.update_item("messages", row["id"], {"status": "cancelled"}),
-        guest.update_items("messages", [{"id": row["id"], "status": "cancelled"}]),
-        guest.create_item("messages", message(conversation)),
-        guest.request("DELETE", f"/items/messages/{row['id']}"),
-        guest.create_share("conversations", conversation, role=VISITOR_ROLE_ID),
-        guest.read_items("sessions"),
-        guest.read_items("messages", fields=["conversation_id.conference_id.name"]),
-        guest.health(),
-    ):
+    attempts: list[Callable[[], Awaitable[Any]]] = [
+        lambda: guest.update_item("messages", row["id"], {"status": "cancelled"}),
+        lambda: guest.update_items("messages", [{"id": row["id"], "status": "cancelled"}]),
+        lambda: guest.create_item("messages", message(conversation)),
+        lambda: guest.request("DELETE", f"/items/messages/{row['id']}"),
+        lambda: guest.create_share("conversations", conversation, role=VISITOR_ROLE_ID),
+        lambda: guest.read_items("sessions"),
+        lambda: guest.read_items("messages", filter={"conversation_id": {"conference_id": {"name": {"_eq": "C"}}}}),
+        guest.health,
+    ]
+    for attempt in attempts:
         with pytest.raises(AccessDeniedError):
-            await attempt
+            await attempt()
     assert (await directus.read_item("messages", row["id"]))["status"] is None
+
+
+async def test_a_visitor_sees_nothing_behind_a_link_out_of_the_conversation(directus: Directus) -> None:
+    conference = (await directus.create_item("conferences", {"name": "behind the link"}))["id"]
+    conversation = (await directus.create_item("conversations", {"conference_id": conference}))["id"]
+    await directus.create_item("messages", message(conversation))
+    guest = await visitor(directus, conversation)
+    fields = ["conversation_id.conference_id.name", "conversation_id.conference_id.id"]
+    assert await guest.read_items("messages", fields=fields) == [{"conversation_id": conversation}]
+    assert "behind the link" not in str(await guest.read_items("messages", fields=["*", "*.*", "*.*.*"]))
 
 
 async def test_a_share_that_has_ended_opens_nothing(directus: Directus, conversation: str) -> None:
