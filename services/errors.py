@@ -26,6 +26,11 @@ Steering signals of a turn (superseded, cancelled, handed over) are not errors; 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.llm.calls import Usage
+
 __all__ = [
     "AccessDeniedError",
     "ConfigurationError",
@@ -127,9 +132,13 @@ class IndexMismatchError(ServiceRejectedError):
 
 
 class ProviderError(ErleahError):
-    """A model provider could not give an answer; another may."""
+    """A model provider could not give an answer; another may.
+
+    ``usage`` is what the failed call has cost all the same, None when nothing.
+    """
 
     code = "provider"
+    usage: Usage | None = None
 
     def __init__(self, provider: str, message: str) -> None:
         super().__init__(message)

@@ -1,0 +1,99 @@
+"""What tokens cost, by list price, and how many there may have been when nobody said.
+
+Anthropic: the model pages under platform.claude.com/docs/en/models, read in November 2026. (Two
+price trackers report that Sonnet 5.5's cache reads were cut to $0.10 on 2026-10-07; the model page
+says $0.20, and the dearer figure is used.) OpenAI: openai.com/api/pricing, gpt-4o-mini as of 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from services.llm.calls import Usage
+from services.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.llm.calls import Prompt
+
+__all__ = ["PRICES", "Price", "estimated_usage", "price_of", "tokens_in", "usage_of"]
+
+_MILLION = 1_000_000
+
+_CHARACTERS_PER_TOKEN = 4
+"""English text, by OpenAI's rule of thumb (help.openai.com, "What are tokens"); other scripts have more tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens.
+
+    ``long_prompt`` holds for prompts of more than ``long_from`` tokens, cached ones counted, and
+    then for every token of the call.
+    """
+
+    input: float
+    output: float
+    cache_read: float
+    cache_write: float
+    long_from: int | None = None
+    long_prompt: Price | None = None
+
+    def cost_usd(self, *, fresh: int, written: int, read: int, output: int) -> float:
+        """The price of one call; ``fresh``, ``written`` and ``read`` are the prompt's tokens (see ``usage_of``)."""
+        if self.long_from is not None and self.long_prompt is not None and fresh + written + read > self.long_from:
+            return self.long_prompt.cost_usd(fresh=fresh, written=written, read=read, output=output)
+        total = fresh * self.input + written * self.cache_write + read * self.cache_read + output * self.output
+        return total / _MILLION
+
+
+PRICES: Mapping[str, Price] = {
+    "claude-haiku-5-5": Price(
+        0.10, 0.50, cache_read=0.01, cache_write=0.125, long_from=100_000, long_prompt=Price(0.50, 2.50, 0.05, 0.625)
+    ),
+    "claude-sonnet-5-5": Price(2.0, 10.0, cache_read=0.20, cache_write=2.50),
+    "claude-opus-5-5": Price(4.0, 20.0, cache_read=0.20, cache_write=5.0),
+    "gpt-4o-mini": Price(0.15, 0.60, cache_read=0.075, cache_write=0.15),
+}
+
+_DATE_SUFFIX = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
+
+
+def price_of(model: str) -> Price | None:
+    """The list price of a model, dated names included; None when unknown, which is logged once a model."""
+    price = PRICES.get(_DATE_SUFFIX.sub("", model))
+    if price is None:
+        _say_unknown(model)
+    return price
+
+
+def usage_of(model: str, *, fresh: int, output: int, written: int = 0, read: int = 0) -> Usage:
+    """The usage of one call to ``model``.
+
+    ``fresh``, ``written`` and ``read`` are the prompt's tokens that the cache did not know, was given
+    and had; the first two make ``input_tokens``. An unknown model costs 0.
+    """
+    price = price_of(model)
+    cost = 0.0 if price is None else price.cost_usd(fresh=fresh, written=written, read=read, output=output)
+    return Usage(fresh + written, output, read, cost)
+
+
+def estimated_usage(model: str, prompt: Prompt, written: int = 0) -> Usage:
+    """About what a call has used that broke before it said; ``written`` is the characters it sent."""
+    sent = len(prompt.system) + len(prompt.context) + len(prompt.partial)
+    sent += sum(len(message.text) for message in prompt.messages)
+    return usage_of(model, fresh=tokens_in(sent), output=tokens_in(written))
+
+
+def tokens_in(characters: int) -> int:
+    """About how many tokens so many characters of text are."""
+    return -(-characters // _CHARACTERS_PER_TOKEN)
+
+
+@lru_cache(maxsize=256)
+def _say_unknown(model: str) -> None:
+    get_logger(__name__).warning("model_price_unknown", model=model, counted_as_usd=0)
