@@ -7,6 +7,7 @@ only a row without an id, a conference or a title is refused.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -85,7 +86,7 @@ class _EntityRow(_Fields):
 
 
 class SessionRow(_EntityRow):
-    """A session with its speakers, in their order."""
+    """A session with its speakers, in their order; ``link_ids`` are the junction rows between them."""
 
     entity_type = EntityType.SESSIONS
 
@@ -100,6 +101,7 @@ class SessionRow(_EntityRow):
     room: Text = ""
     language: Text = ""
     speakers: tuple[SpeakerBrief, ...] = ()
+    link_ids: Texts = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -108,7 +110,7 @@ class SessionRow(_EntityRow):
 
 
 class SpeakerRow(_EntityRow):
-    """A speaker with his sessions."""
+    """A speaker with his sessions; ``link_ids`` are the junction rows between them."""
 
     entity_type = EntityType.SPEAKERS
 
@@ -118,6 +120,7 @@ class SpeakerRow(_EntityRow):
     bio: Text = ""
     topics: Texts = ()
     sessions: tuple[SessionBrief, ...] = ()
+    link_ids: Texts = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -154,11 +157,12 @@ _LINKS: dict[EntityType, tuple[str, str, type[_Fields]]] = {
 
 def fields_of(entity_type: EntityType) -> list[str]:
     """The ``fields`` a read asks Directus for: the row's own and, through the junction, its people or sessions."""
-    own = [name for name in _ROWS[entity_type].model_fields if name != _LINKS.get(entity_type, ("",))[0]]
+    names = list(_ROWS[entity_type].model_fields)
     if entity_type not in _LINKS:
-        return own
+        return names
     field, column, brief = _LINKS[entity_type]
-    return [*own, *(f"{field}.{column}.{name}" for name in brief.model_fields)]
+    own = [name for name in names if name not in {field, "link_ids"}]
+    return [*own, f"{field}.id", *(f"{field}.{column}.{name}" for name in brief.model_fields)]
 
 
 def read_row(entity_type: EntityType, data: dict[str, Any]) -> Row:
@@ -176,14 +180,12 @@ def read_row(entity_type: EntityType, data: dict[str, Any]) -> Row:
 
 
 def _linked(row: Any, field: str, column: str, brief: type[_Fields]) -> Any:  # noqa: ANN401 - as above
-    """The row with its junction entries replaced by what they lead to; broken links are left out."""
-    if not isinstance(row, dict) or not isinstance(row.get(field), list):
-        return {**row, field: ()} if isinstance(row, dict) else row
+    """The row with its junction rows replaced by what they lead to, and their ids; broken links lead nowhere."""
+    if not isinstance(row, dict):
+        return row
+    links = [link for link in row.get(field) or () if isinstance(link, dict)]
     linked = []
-    for entry in row[field]:
-        target = entry.get(column, entry) if isinstance(entry, dict) else None
-        try:
-            linked.append(brief.model_validate(target))
-        except ValidationError:
-            continue
-    return {**row, field: tuple(linked)}
+    for link in links:
+        with suppress(ValidationError):
+            linked.append(brief.model_validate(link.get(column)))
+    return {**row, field: tuple(linked), "link_ids": tuple(link.get("id") for link in links)}

@@ -51,7 +51,7 @@ _MAX_TEXT_CHARS = 16_000
 _MAX_DESCRIPTION_CHARS = 1_500
 """What an answer quotes of a description; the whole of it stays in Directus."""
 
-_INTERNAL = frozenset({"text", "text_hash", "facet_key", "source_hash", INDEXED_AT})
+_INTERNAL = frozenset({"text", "text_hash", "facet_key", "source_hash", "link_ids", INDEXED_AT})
 
 
 def point_id(entity_id: str, key: str) -> str:

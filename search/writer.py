@@ -124,6 +124,10 @@ class IndexWriter:
         """What the live index holds of one entity."""
         return (await self._stored(entity_type, Match("entity_id", entity_id))).get(entity_id)
 
+    async def stored_with(self, entity_type: EntityType, key: str, value: str) -> dict[str, StoredEntity]:
+        """What the live index holds of the entities whose payload has ``value`` (in a list, too) under ``key``."""
+        return await self._stored(entity_type, Match(key, value))
+
     async def _stored(self, entity_type: EntityType, where: Match) -> dict[str, StoredEntity]:
         found: dict[str, StoredEntity] = {}
         for name in (master_name(entity_type), facets_name(entity_type)):

@@ -33,6 +33,7 @@ class TemplateFacetWriter:
     """Divides an entity's own sentences among its facets by what they speak of."""
 
     version = "template-1"
+    paid = False
 
     async def write(self, row: Row) -> Facets:
         """The facets of one entity; those without material are left out."""
