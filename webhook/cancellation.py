@@ -12,7 +12,7 @@ from services.answer_ids import answer_id_of
 from services.directus_names import MESSAGES
 from services.errors import InvalidInputError, NotFoundError, ServiceUnavailableError
 from services.logging import get_logger
-from services.redis import unavailable
+from services.redis import speaking_plainly
 from services.redis_keys import TURN_TTL_S, cancel_flag
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
@@ -81,11 +81,9 @@ class Cancellation:
             await self._directus.update_where(MESSAGES, streaming, {"status": "cancelled"})
 
     async def _set_flag(self, answer_id: str) -> None:
-        try:
+        with speaking_plainly(self._redis):
             async with asyncio.timeout(_REDIS_TIMEOUT_S):
                 await self._redis.set(cancel_flag(answer_id), "1", ex=TURN_TTL_S)
-        except TimeoutError as error:
-            raise unavailable(self._redis) from error
 
 
 async def _answer_row(visitor: Directus, answer_id: str) -> dict[str, Any] | None:

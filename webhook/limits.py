@@ -91,7 +91,7 @@ def client_address(request: Request) -> str:
 def _shared(redis: Redis) -> MovingWindowRateLimiter:
     # The address is not used: the connections are the pool's that is handed in.
     storage = RedisStorage(
-        "async+redis://pool",
+        "async+redis://pool:6379",
         implementation="redispy",
         key_prefix=RATE_LIMIT_PREFIX,
         connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # passed on as is; typed for plain options

@@ -7,6 +7,7 @@ Every error is ``{error, message, detail?, request_id}``. ``error`` is a stable 
 from __future__ import annotations
 
 import math
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -128,8 +129,9 @@ class ErrorAnswers:
         return self.of(error)
 
     def _unexpected(self, error: Exception, also: Mapping[str, Any] | None) -> JSONResponse:
-        _log.error("unexpected_error", kind=type(error).__name__, exc_info=error)
-        # The exception's own text may hold anything, a key or a question; its type is enough to search by.
+        # Where, not what: an exception's own text may hold anything, a key or a question.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("unexpected_error", kind=type(error).__name__, where=where)
         what = "" if self._production else f" ({type(error).__name__})"
         message = f"Something went wrong here{what}; the log has it under the request id"
         return error_response(500, NAME_OF[500], message, also=also)

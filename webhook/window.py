@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse, RedirectResponse
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["window_routes"]
 
+STATIC_FILES: Final = Path(str(files("widget"))) / "static"
+"""By name, so that nothing of the window's is imported; it is part of the wheel."""
+
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:*]+")
 """What may be named in a policy; anything else could end the directive it stands in."""
 
@@ -26,7 +30,7 @@ _REVALIDATE: Final = "no-cache"
 """Kept, and asked after with its ETag: a new version is seen at once, and costs 304 otherwise."""
 
 
-def window_routes(settings: Settings) -> list[BaseRoute]:
+def window_routes(settings: Settings, folder: Path = STATIC_FILES) -> list[BaseRoute]:
     """GET /widget/…: the files in ``widget/static``, and /widget/config.json.
 
     The page finds Directus and its conference in config.json; ``api_url`` is empty, for the page's
@@ -46,7 +50,7 @@ def window_routes(settings: Settings) -> list[BaseRoute]:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"widget/{query}", status_code=308)
 
-    static = _Policed(StaticFiles(directory=str(files("widget") / "static"), html=True, check_dir=False), settings)
+    static = _Policed(StaticFiles(directory=folder, html=True, check_dir=False), settings)
     return [
         Route("/widget", with_slash),
         Route("/widget/config.json", configuration),
