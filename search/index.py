@@ -29,6 +29,9 @@ MAX_LIMIT = 100
 _MAX_QUESTION_CHARS = 2_000
 """What of a question is embedded: more is no question."""
 
+_AUTO_FACETS, _AUTO_MASTERS = 15, 5
+"""Points fetched for each wanted entity in ``auto``."""
+
 _CHECKED_FOR_S = 5.0
 """How long a check of the index holds: a switch to another embedder is noticed within this, and a search
 costs Qdrant no extra calls."""
@@ -122,8 +125,8 @@ class SearchIndex:
             case SearchMode.AUTO:
                 facet_hits, master_hits = await self._vectors.search_many(
                     [
-                        Nearest(facets, vector, limit * FETCH_FACTOR, where),
-                        Nearest(master, vector, limit * FETCH_FACTOR, where),
+                        Nearest(facets, vector, limit * _AUTO_FACETS, where),
+                        Nearest(master, vector, limit * _AUTO_MASTERS, where),
                     ]
                 )
                 found = ranked_by_both(facet_hits, master_hits, limit)

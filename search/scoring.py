@@ -21,9 +21,9 @@ FETCH_FACTOR = 5
 _MEAN_WEIGHT, _MATCHES_WEIGHT, _MATCHES_FOR_ALL = 0.6, 0.4, 4
 
 _BEST_WEIGHT, _MASTER_WEIGHT, _TOP_WEIGHT, _TOP_FACETS = 0.6, 0.2, 0.2, 3
-"""The default's weights. On the sample conference's judged questions, nDCG@10 of specific / vague ones with
-template facets: local .983/.427 (published formula .961/.410, master .919/.408), all-MiniLM-L6-v2 int8
-.900/.607 (.841/.601, .807/.573)."""
+"""The default's weights. nDCG@10 on the sample conference's judged questions, specific / vague, with template
+facets: local .983/.429 (published formula .960/.405, master .887/.397), all-MiniLM-L6-v2 int8 .902/.593
+(.855/.595, .780/.547), each with its thresholds."""
 
 
 def published_score(facet_scores: Sequence[float]) -> float:
@@ -37,14 +37,12 @@ def published_score(facet_scores: Sequence[float]) -> float:
     return _MEAN_WEIGHT * mean + _MATCHES_WEIGHT * min(len(facet_scores) / _MATCHES_FOR_ALL, 1.0)
 
 
-def auto_score(facet_scores: Sequence[float], master: float) -> float:
+def auto_score(facet_scores: Sequence[float], master: float, floor: float = 0.0) -> float:
     """The default: best facet, whole profile, and the mean of the three best facets, weighted 0.6, 0.2, 0.2.
 
-    All are cosines. An entity without facets is judged by its profile alone.
+    All are cosines. ``floor`` stands for facets that were not fetched: theirs are not above it.
     """
-    if not facet_scores:
-        return master
-    best = sorted(facet_scores, reverse=True)[:_TOP_FACETS]
+    best = sorted([*facet_scores, *[floor] * _TOP_FACETS], reverse=True)[:_TOP_FACETS]
     return _BEST_WEIGHT * best[0] + _MASTER_WEIGHT * master + _TOP_WEIGHT * sum(best) / len(best)
 
 
@@ -62,21 +60,26 @@ def ranked_by_facets(hits: Iterable[Hit], limit: int) -> list[Found]:
     )
 
 
-def ranked_by_both(facet_hits: Iterable[Hit], master_hits: Sequence[Hit], limit: int) -> list[Found]:
+def ranked_by_both(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], limit: int) -> list[Found]:
     """Entities by ``auto_score``, best first.
 
-    One whose profile was not among the hits is given the last hit's score, which its own can't exceed.
+    Profiles and facets that are not among the hits are given the last hit's score, which theirs can't exceed.
     """
     matches, payloads = _by_entity(facet_hits)
     masters = {str(hit.payload.get("entity_id")): hit for hit in master_hits}
-    floor = min((hit.score for hit in master_hits), default=0.0)
+    facet_floor = min((hit.score for hit in facet_hits), default=0.0)
+    master_floor = min((hit.score for hit in master_hits), default=0.0)
     for one, hit in masters.items():
         payloads.setdefault(one, hit.payload)
     return _best(
         [
             _found(
                 payload,
-                auto_score(list(matches.get(one, {}).values()), masters[one].score if one in masters else floor),
+                auto_score(
+                    list(matches.get(one, {}).values()),
+                    masters[one].score if one in masters else master_floor,
+                    facet_floor,
+                ),
                 matches.get(one, {}),
             )
             for one, payload in payloads.items()
