@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
@@ -68,6 +68,13 @@ class _PlainSpeakingPipeline(Pipeline):
 class RedisClient(Redis):
     """redis-py's asyncio client; a server that is away is a ServiceUnavailableError. Answers are bytes."""
 
+    @classmethod
+    def over(cls, pool: ConnectionPool) -> Self:
+        """Give a client that owns ``pool`` and closes it with itself."""
+        client = cls(connection_pool=pool)
+        client.auto_close_connection_pool = True
+        return client
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's signature
         """Run one command; every single command of redis-py goes through here."""
         with speaking_plainly(self):
@@ -107,7 +114,7 @@ def connect_redis(url: str, *, retries: int = PATIENT_RETRIES) -> RedisClient:
         socket_keepalive=True,
         **retry_options(retries),
     )
-    return RedisClient(connection_pool=pool)
+    return RedisClient.over(pool)
 
 
 def retry_options(retries: int) -> dict[str, Any]:

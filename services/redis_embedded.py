@@ -34,7 +34,7 @@ class EmbeddedRedis:
 
     def connect(self) -> RedisClient:
         """Give a client that talks to the server without a socket."""
-        return RedisClient(connection_pool=FakeAsyncRedis(server=self._server).connection_pool)
+        return RedisClient.over(FakeAsyncRedis(server=self._server).connection_pool)
 
     def listen(self, port: int = 0) -> str:
         """Listen on a loopback port (0: a free one) and return the URL; again: the same URL.

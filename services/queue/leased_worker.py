@@ -66,6 +66,7 @@ class LeasedWorker(Worker):
     def __init__(  # noqa: PLR0913 - the runner's limits, handed on
         self,
         pool: ArqRedis,
+        reader: ArqRedis,
         functions: Sequence[Function],
         *,
         queue: str,
@@ -89,6 +90,7 @@ class LeasedWorker(Worker):
             job_serializer=lambda _: b"",  # arq writes results it then does not keep; ours are the runner's
             job_deserializer=load_job,
         )
+        self._reader = reader  # reads the queue, a hundred times a second, and does nothing else
         self.in_progress_timeout_s = lease_s
         self._lease_ms = int(lease_s * 1000)
         self._worker_id = worker_id
@@ -109,7 +111,7 @@ class LeasedWorker(Worker):
         room = self.max_jobs - self.running
         if room <= 0 or not self.allow_pick_jobs:
             return
-        due: list[bytes] = await self.pool.zrangebyscore(
+        due: list[bytes] = await self._reader.zrangebyscore(
             self.queue_name, min="-inf", max=_now_ms(), start=0, num=self.queue_read_limit
         )
         while due and room > 0:

@@ -39,6 +39,9 @@ __all__ = ["Handler", "JobContext", "JobRunner", "RetryLater"]
 Handler = Callable[[Any, "JobContext"], Awaitable[Any]]
 """Runs one kind of job; its first argument is that kind. It returns JSON where the job keeps its result."""
 
+_POLL_DELAY_S = 0.015
+"""A due job waits half of this at the median. Measured, idle, two cores: 0.010 s costs 3.5 % of a core, 0.015 s 2.4 %."""
+
 _SIGN_OF_LIFE_S = 3.0
 _OUTAGE_PAUSE_S = 0.5
 _LAST_READ_S = 1.0
@@ -83,7 +86,7 @@ class JobRunner:
         *,
         max_jobs: int,
         job_timeout_s: float,
-        poll_delay_s: float = 0.01,
+        poll_delay_s: float = _POLL_DELAY_S,
         read_limit: int = 1000,
         lease_s: float = 3.0,
         worker_id: str | None = None,
@@ -105,10 +108,11 @@ class JobRunner:
         self._poll_delay_s = poll_delay_s
         self._lease_s = lease_s
         self._arq = arq_client(redis)
-        self._functions = [self._function(job, handler) for job, handler in handlers.items()]
+        self._reader = arq_client(redis, one_connection=True)
         self._worker = LeasedWorker(
             self._arq,
-            self._functions,
+            self._reader,
+            [self._function(job, handler) for job, handler in handlers.items()],
             queue=queue,
             worker_id=self.worker_id,
             max_jobs=max_jobs,
@@ -149,6 +153,7 @@ class JobRunner:
             await self._worker.hand_over()
             for task in upkeep:
                 await _end(task)
+            await self._reader.aclose()
             with contextlib.suppress(ServiceUnavailableError):
                 await self._redis.delete(self._life_key)
 
