@@ -71,7 +71,9 @@ async def _require_room(admin: DirectusApi) -> None:
         return
     entitlements = (licence or {}).get("entitlements") or {}
     collections = await admin.request("GET", "/collections")
-    own = [row for row in collections if not row["collection"].startswith("directus_") and row.get("schema")]
+    own = [
+        row for row in collections if not row["collection"].startswith("directus_") and row.get("schema") is not None
+    ]
     flows = await admin.request("GET", "/flows", params={"fields": "id,name,status", "limit": -1})
     wanted = {collection.name for collection in COLLECTIONS} | {row["collection"] for row in own}
     active = {row["name"] for row in flows if row["status"] == "active"} | {flow.name for flow in FLOWS}

@@ -1,4 +1,4 @@
-"""Makes the declared collections, fields and relations where they are missing.
+"""Makes the declared collections and fields where they are missing, and has the relations made.
 
 What is found is left as it is: no type, default, constraint or row of it changes. Two things are
 added to found collections beyond fields: the reverse side of a relation, and ``messages`` loses its
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from provision.inventory import Inventory
+from provision.relation_builder import RelationBuilder
 from provision.schema import COLLECTIONS, Collection
 from services.directus_names import CONVERSATIONS, MESSAGES, SESSIONS_SPEAKERS
 
@@ -33,9 +35,6 @@ _READS_ALIKE = {
 }
 """Found types that do for a declared one."""
 
-_JUNCTION_PARTNERS = {"sessions_id": "speakers_id", "speakers_id": "sessions_id"}
-"""Of the two links of a many-to-many junction each names the other (``junction_field``)."""
-
 
 class SchemaBuilder:
     """One pass over the declared collections; ``build`` is called once."""
@@ -43,30 +42,20 @@ class SchemaBuilder:
     def __init__(self, admin: DirectusApi, report: Report) -> None:
         self._admin = admin
         self._report = report
-        self._collections: dict[str, dict[str, Any]] = {}
-        self._fields: dict[str, dict[str, dict[str, Any]]] = {}
-        self._relations: dict[tuple[str, str], dict[str, Any]] = {}
+        self._inventory = Inventory()
 
     async def build(self, declared: Sequence[Collection] = COLLECTIONS) -> None:
         """Make what is missing. Raises ErleahError when Directus refuses or is away."""
-        await self._read_what_is_there()
-        made_here = {collection.name for collection in declared if collection.name not in self._collections}
+        self._inventory = await Inventory.read(self._admin)
         for collection in declared:
-            if collection.name in made_here:
-                await self._make_collection(collection)
-            else:
+            if collection.name in self._inventory.collections:
                 await self._complete_collection(collection)
+            else:
+                await self._make_collection(collection)
+        relations = RelationBuilder(self._admin, self._inventory, self._report)
         for collection in declared:
             for field in collection.fields:
-                if field.links_to is not None:
-                    await self._relate(collection, field, with_constraint=collection.name in made_here)
-
-    async def _read_what_is_there(self) -> None:
-        self._collections = {row["collection"]: row for row in await self._admin.request("GET", "/collections")}
-        for row in await self._admin.request("GET", "/fields"):
-            self._fields.setdefault(row["collection"], {})[row["field"]] = row
-        for row in await self._admin.request("GET", "/relations"):
-            self._relations[row["collection"], row["field"]] = row
+                await relations.build(collection.name, field)
 
     # Collections and their fields
 
@@ -80,10 +69,10 @@ class SchemaBuilder:
         await self._admin.request("POST", "/collections", json=body)
         self._report.made.append(f"collection {collection.name}")
         rows = await self._admin.request("GET", f"/fields/{collection.name}")
-        self._fields[collection.name] = {row["field"]: row for row in rows}
+        self._inventory.fields[collection.name] = {row["field"]: row for row in rows}
 
     async def _complete_collection(self, collection: Collection) -> None:
-        found = self._collections[collection.name]
+        found = self._inventory.collections[collection.name]
         if found.get("schema") is None:
             self._report.problems.append(
                 f"{collection.name} is a folder in Directus, not a collection: rename it and run this again"
@@ -91,7 +80,7 @@ class SchemaBuilder:
             return
         self._report.found.append(f"collection {collection.name}")
         await self._stop_tracking(collection, found)
-        fields = self._fields.setdefault(collection.name, {})
+        fields = self._inventory.fields_of(collection.name)
         sort = len(fields)
         for field in collection.fields:
             if field.primary_key:
@@ -123,21 +112,13 @@ class SchemaBuilder:
             schema["max_length"] = field.max_length
         if field.indexed:
             schema["is_indexed"] = True
-        kind = field.type if field.links_to is None else self._key_type(field.links_to)
+        kind = field.type if field.links_to is None else self._inventory.key_type(field.links_to)
         return {"field": field.name, "type": kind, "meta": field.meta | {"sort": sort}, "schema": schema}
-
-    def _primary_key(self, collection: str) -> dict[str, Any] | None:
-        fields = self._fields.get(collection, {}).values()
-        return next((row for row in fields if (row.get("schema") or {}).get("is_primary_key")), None)
-
-    def _key_type(self, collection: str) -> str:
-        row = self._primary_key(collection)
-        return "uuid" if row is None else str(row["type"])
 
     # Judging what is found
 
     def _judge_primary_key(self, collection: Collection) -> None:
-        row = self._primary_key(collection.name)
+        row = self._inventory.primary_key(collection.name)
         if row is None or (row["field"] == "id" and row["type"] in {"uuid", "string"}):
             return
         what = f"{collection.name} has the {row['type']} key {row['field']!r} where Erleah writes UUIDs into 'id'"
@@ -153,22 +134,11 @@ class SchemaBuilder:
         if field.links_to is None:
             wanted, fits = field.type, there["type"] in _READS_ALIKE.get(field.type, {field.type})
         else:
-            wanted, fits = self._key_type(field.links_to), self._can_link(there, field.links_to)
+            wanted, fits = self._inventory.key_type(field.links_to), self._inventory.can_link(there, field.links_to)
         if fits:
             self._report.found.append(f"field {name}")
         else:
             self._report.problems.append(f"{name} is of type {there['type']}, Erleah expects {wanted}")
-
-    def _can_link(self, there: dict[str, Any], target: str) -> bool:
-        """Whether a column can hold the target's keys.
-
-        The databases' own types are compared too: SQLite keeps a UUID in char(36), which Directus
-        calls a string wherever the field isn't marked as a UUID.
-        """
-        key = self._primary_key(target) or {}
-        column, key_column = there.get("schema") or {}, key.get("schema") or {}
-        same_column = bool(column) and column.get("data_type") == key_column.get("data_type")
-        return there["type"] == key.get("type") or same_column
 
     def _judge_the_rest(self, collection: Collection, fields: dict[str, dict[str, Any]]) -> None:
         """Name fields that Directus wants filled and Erleah doesn't know."""
@@ -180,79 +150,3 @@ class SchemaBuilder:
                 self._report.problems.append(
                     f"{collection.name}.{name} must be filled and Erleah doesn't know it: Erleah cannot add rows there"
                 )
-
-    # Relations
-
-    async def _relate(self, collection: Collection, field: Field, *, with_constraint: bool) -> None:
-        """Make the relation of a link, or add its reverse side to a found one.
-
-        A found field gets a relation without a database constraint: rows that are there may break
-        it, and a cascade that nobody asked for could delete them.
-        """
-        assert field.links_to is not None  # noqa: S101 - the caller picks links
-        name = f"{collection.name}.{field.name}"
-        there = self._relations.get((collection.name, field.name))
-        if there is not None and there.get("related_collection") != field.links_to:
-            self._report.problems.append(f"{name} points to {there.get('related_collection')}, not to {field.links_to}")
-            return
-        row = self._fields.get(collection.name, {}).get(field.name)
-        if row is None or not self._can_link(row, field.links_to):
-            return  # named as a problem already
-        reverse = await self._make_reverse(field, there)
-        meta: dict[str, Any] = {"one_field": reverse}
-        if partner := _JUNCTION_PARTNERS.get(field.name):
-            meta["junction_field"] = partner
-        if there is not None:
-            await self._complete_relation(collection, field, there, meta)
-            return
-        made_now = with_constraint or f"field {name}" in self._report.made
-        schema = {"on_delete": field.on_delete} if made_now else None
-        body = {"collection": collection.name, "field": field.name, "related_collection": field.links_to}
-        await self._admin.request("POST", "/relations", json=body | {"meta": meta, "schema": schema})
-        self._report.made.append(f"relation {name}")
-
-    async def _complete_relation(
-        self, collection: Collection, field: Field, there: dict[str, Any], meta: dict[str, Any]
-    ) -> None:
-        name = f"relation {collection.name}.{field.name}"
-        old = there.get("meta") or {}
-        missing = {key: value for key, value in meta.items() if value is not None and old.get(key) is None}
-        if missing:
-            path = f"/relations/{collection.name}/{field.name}"
-            await self._admin.request("PATCH", path, json={"meta": missing})
-            self._report.changed.append(f"{name}: {', '.join(sorted(missing))}")
-        else:
-            self._report.found.append(name)
-        if field.reverse and old.get("one_field") not in {None, field.reverse}:
-            self._report.problems.append(
-                f"the reverse side of {collection.name}.{field.name} is called {old['one_field']}, "
-                f"Erleah reads {field.links_to}.{field.reverse}"
-            )
-
-    async def _make_reverse(self, field: Field, there: dict[str, Any] | None) -> str | None:
-        """Make the alias on the other side; its name, or None when there is none to make."""
-        if field.reverse is None or field.links_to is None:
-            return None
-        if there is not None and (there.get("meta") or {}).get("one_field") not in {None, field.reverse}:
-            return None
-        others = self._fields.setdefault(field.links_to, {})
-        name = f"{field.links_to}.{field.reverse}"
-        alias = others.get(field.reverse)
-        if alias is None:
-            body = {"field": field.reverse, "type": "alias", "meta": field.reverse_meta | {"sort": len(others) + 1}}
-            others[field.reverse] = await self._admin.request("POST", f"/fields/{field.links_to}", json=body)
-            self._report.made.append(f"field {name}")
-            return field.reverse
-        used_by = [
-            relation
-            for relation in self._relations.values()
-            if relation.get("related_collection") == field.links_to
-            and (relation.get("meta") or {}).get("one_field") == field.reverse
-            and relation is not there
-        ]
-        if alias["type"] != "alias" or used_by:
-            what = f"belongs to {used_by[0]['collection']}" if used_by else f"is a field of type {alias['type']}"
-            self._report.problems.append(f"{name} {what}: Erleah cannot read relations through it")
-            return None
-        self._report.found.append(f"field {name}")
-        return field.reverse
