@@ -117,11 +117,16 @@ class ModelStandIn:
         """Stop listening and cut what is still streaming."""
         if self._server is None or self._serving is None or self._socket is None:
             return
-        self._server.should_exit = self._server.force_exit = True
-        await self._serving
-        for task in list(self._server.server_state.tasks):
+        # uvicorn's own shutdown waits for streams to end and sleeps; here they are to be cut at once.
+        self._serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._serving
+        for server in self._server.servers:
+            server.close()
+        tasks = list(self._server.server_state.tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._server.server_state.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
         self._socket.close()
