@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import openai
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
@@ -15,6 +16,8 @@ from services.errors import ServiceRejectedError, ServiceUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import httpx2
 
 __all__ = ["OpenAIEmbedder"]
 
@@ -37,12 +40,20 @@ class OpenAIEmbedder:
     """``model`` at OpenAI or at ``base_url``.
 
     ``dimensions`` is asked of the models that can shorten their vectors (text-embedding-3-*) and checked
-    on what comes back from all.
+    on what comes back from all. ``http_client`` is for tests and proxies; it is closed with this.
     """
 
     family = "openai"
 
-    def __init__(self, *, model: str, dimensions: int, api_key: str, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        dimensions: int,
+        api_key: str,
+        base_url: str | None = None,
+        http_client: httpx2.AsyncClient | None = None,
+    ) -> None:
         self.dimensions = dimensions
         slug = re.sub(r"[^a-z0-9.]+", "-", model.lower()).strip("-.")[:64] or "model"
         self.identity = f"openai-{slug}-{dimensions}"
@@ -50,9 +61,11 @@ class OpenAIEmbedder:
         self._wanted_dimensions = dimensions if model.startswith("text-embedding-3-") else openai.omit
         # Some compatible servers refuse base64 and all know float; OpenAI's own base64 is a quarter of the bytes.
         self._encoding: Literal["float", "base64"] | openai.Omit = openai.omit if base_url is None else "float"
-        self._where = base_url or "api.openai.com"
+        self._where = urlsplit(base_url).netloc.rpartition("@")[2] if base_url else "api.openai.com"
         # Retries are ours alone: the SDK's would multiply with them and trust any Retry-After.
-        self._client = openai.AsyncOpenAI(api_key=api_key, base_url=base_url, timeout=_TIMEOUT_S, max_retries=0)
+        self._client = openai.AsyncOpenAI(
+            api_key=api_key, base_url=base_url, timeout=_TIMEOUT_S, max_retries=0, http_client=http_client
+        )
         self._slots = asyncio.Semaphore(_CONCURRENT_REQUESTS)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -146,7 +159,7 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, openai.APIConnectionError | openai.InternalServerError | openai.ConflictError)
 
 
-_backoff = wait_exponential_jitter(initial=0.25, max=_LONGEST_WAIT_S, jitter=0.25)
+_backoff = wait_exponential_jitter(multiplier=0.25, max=_LONGEST_WAIT_S, jitter=0.25)
 
 
 def _patience(state: RetryCallState) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from qdrant_client import AsyncQdrantClient
@@ -56,7 +57,8 @@ class ServerEngine:
     has_payload_indexes = True
 
     def __init__(self, url: str, api_key: str | None) -> None:
-        self._url = url
+        parts = urlsplit(url)
+        self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # for messages: no password
         self._client = AsyncQdrantClient(
             url=url,
             api_key=api_key,
