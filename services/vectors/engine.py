@@ -56,7 +56,7 @@ class ServerEngine:
 
     has_payload_indexes = True
 
-    def __init__(self, url: str, api_key: str | None) -> None:
+    def __init__(self, url: str, api_key: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         parts = urlsplit(url)
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # for messages: no password
         self._client = AsyncQdrantClient(
@@ -66,6 +66,7 @@ class ServerEngine:
             check_compatibility=False,  # asks the server in a thread, and warns where we raise
             # For addresses of this machine the client would open a connection for each call.
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            transport=transport,
         )
 
     async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:

@@ -17,6 +17,8 @@ from services.vectors.types import Hit, Record
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    import httpx
+
     from services.vectors.engine import Engine
     from services.vectors.types import Condition, Nearest, Point
 
@@ -39,10 +41,12 @@ class Vectors:
 
     Nothing is opened before the first call. Every method raises ServiceUnavailableError("qdrant", ...)
     when Qdrant is away, too slow or (embedded) held by another process, NotFoundError for a collection
-    that does not exist, ServiceRejectedError for what it refuses.
+    that does not exist, ServiceRejectedError for what it refuses. ``transport`` is for tests.
     """
 
-    def __init__(self, url: str, api_key: SecretStr | str | None = None) -> None:
+    def __init__(
+        self, url: str, api_key: SecretStr | str | None = None, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self.url = url
         self._engine: Engine
         if url.startswith(EMBEDDED):
@@ -50,7 +54,7 @@ class Vectors:
             self._engine = EmbeddedEngine(Path(path).expanduser() if path else None)
         else:
             key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-            self._engine = ServerEngine(url, key)
+            self._engine = ServerEngine(url, key, transport)
 
     @property
     def is_embedded(self) -> bool:
