@@ -85,6 +85,11 @@ class RedisClient(Redis):
         return _PlainSpeakingPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the server lives in this process, without a socket (``services/redis_embedded.py``)."""
+        return "server" in self.connection_pool.connection_kwargs
+
+    @property
     def address(self) -> str:
         """Where the server is, without user and password: fit for logs and messages."""
         return _address(self.connection_pool)

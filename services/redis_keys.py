@@ -17,6 +17,7 @@ The others have a function or a constant below, each saying the same of its key.
 from __future__ import annotations
 
 __all__ = [
+    "ANNOUNCEMENTS_TTL_S",
     "CONFERENCE_TTL_S",
     "CONVERSATION_LOCK_TTL_S",
     "CONVERSATION_TTL_S",
@@ -29,6 +30,7 @@ __all__ = [
     "TURN_TTL_S",
     "WORKERS_PATTERN",
     "WORKER_TTL_S",
+    "announcements",
     "cancel_flag",
     "conference",
     "conversation_lock",
@@ -68,6 +70,9 @@ RESULT_TTL_S = 60
 PROGRESS_TTL_S = 3600
 """The last progress of a job that died is forgotten after an hour."""
 
+ANNOUNCEMENTS_TTL_S = 60
+"""Nobody listens when no worker runs; runners read the queue at their start anyway."""
+
 RATE_LIMIT_PREFIX = "erleah:limit"
 """Prefix of the keys of the ``limits`` library: questions per conversation and per client, a minute or so each."""
 
@@ -104,13 +109,18 @@ def conversation_waiting(conversation_id: str) -> str:
 
 
 def conversation_newest(conversation_id: str) -> str:
-    """String "<asked at, Unix s> <message id>": the newest waiting message, read by the live turn. CONVERSATION_TTL_S."""
+    """String "<asked at, Unix s> <message id>": the newest waiting message, for the live turn. CONVERSATION_TTL_S."""
     return f"erleah:conversation:{conversation_id}:newest"
 
 
 def conference(conference_id: str) -> str:
     """String, JSON: the conference's row and its faq, as Directus had it. CONFERENCE_TTL_S."""
     return f"erleah:conference:{conference_id}"
+
+
+def announcements(queue: str) -> str:
+    """List: one "1" for each job just put into the queue, at most 16: wakes runners at once. ANNOUNCEMENTS_TTL_S."""
+    return f"erleah:announced:{queue.rpartition(':')[2]}"
 
 
 def worker(worker_id: str, queue: str) -> str:

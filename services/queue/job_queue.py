@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from services import redis_keys
 from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import new_trace_id
+from services.queue.announcing import announce
 from services.queue.outcome import load_outcome
 from services.queue.wire import arq_client
 from services.redis import speaking_plainly
@@ -91,12 +93,16 @@ class JobQueue:
                     return False
                 for _ in range(_ENQUEUE_TRIES):
                     if await self._put(job, defer_s):
-                        return True
+                        break
                     if await self._exists(job.job_id):
                         return False
                     # arq says "there already" also when the connection broke between its look and its
                     # write (redis-py then raises WatchError); believing it would lose the job.
-        raise ServiceUnavailableError("redis", f"Redis at {self._redis.address} drops connections; try again")
+                else:
+                    raise ServiceUnavailableError("redis", f"Redis at {self._redis.address} drops connections")
+        if not defer_s and not self._redis.is_embedded:
+            await self._announce(job.queue)
+        return True
 
     async def result(self, job: Job, timeout_s: float) -> Any:  # noqa: ANN401 - any JSON
         """Wait until a job that keeps its result has ended; give the result or raise the error it ended with.
@@ -127,7 +133,7 @@ class JobQueue:
         oldest_ms = now_ms
         start = 0
         while page := await self._redis.zrange(queue, start, start + _DEPTH_PAGE - 1, withscores=True):
-            leases = await self._redis.mget([in_progress_key_prefix + job_id.decode() for job_id, _ in page])
+            leases = await self._redis.mget([in_progress_key_prefix.encode() + job_id for job_id, _ in page])
             for (_, due_ms), lease in zip(page, leases, strict=True):
                 if lease is None:
                     waiting += 1
@@ -169,6 +175,11 @@ class JobQueue:
             payload=job.model_dump(mode="json"),
         )
         return asked is not None
+
+    async def _announce(self, queue: Queue) -> None:
+        with contextlib.suppress(ServiceUnavailableError, TimeoutError):  # the job is in; a runner's next read finds it
+            async with asyncio.timeout(self._enqueue_timeout_s):
+                await announce(self._redis, queue)
 
     async def _exists(self, job_id: str) -> bool:
         return bool(await self._redis.exists(job_key_prefix + job_id))

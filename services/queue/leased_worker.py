@@ -27,6 +27,7 @@ from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from services.logging import get_logger
+from services.queue.announcing import announce, wait_for_announcement
 from services.queue.wire import load_job
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ _UNLIMITED_TRIES = 1_000_000
 
 _LAST_RESORT_S = 60.0
 """arq's own time-out comes this long after the runner's, should that one not bite."""
+
+_UNANNOUNCED_S = 0.1
+"""How long a job may wait that nobody announces: one put off for later, or freed by a worker's death."""
 
 _NEXT_TRY_S = 0.5
 """Between two tries to tell Redis how a job ended, when each has used up its own retries."""
@@ -90,7 +94,7 @@ class LeasedWorker(Worker):
             job_serializer=lambda _: b"",  # arq writes results it then does not keep; ours are the runner's
             job_deserializer=load_job,
         )
-        self._reader = reader  # reads the queue, a hundred times a second, and does nothing else
+        self._reader = reader  # reads the queue and waits for announcements, and does nothing else
         self.in_progress_timeout_s = lease_s
         self._lease_ms = int(lease_s * 1000)
         self._worker_id = worker_id
@@ -119,6 +123,13 @@ class LeasedWorker(Worker):
             for job_id, lease in await self._take(candidates):
                 self._begin(job_id, lease)
                 room -= 1
+
+    async def wait_for_work(self, *, announced: bool, poll_delay_s: float) -> None:
+        """Wait for a reason to read the queue again: an announcement (if jobs are announced), a free place, time."""
+        if announced and self.running < self.max_jobs:
+            await wait_for_announcement(self._reader, self.queue_name, longest_s=_UNANNOUNCED_S)
+        else:
+            await asyncio.sleep(poll_delay_s)
 
     async def renew_leases(self) -> None:
         """Hold on to what runs here; let go of what another run has taken."""
@@ -240,6 +251,8 @@ class LeasedWorker(Worker):
             pipe.delete(in_progress_key_prefix + job_id)
             pipe.zadd(self.queue_name, {job_id: due_ms}, xx=True)
             await pipe.execute()
+        if due_ms <= _now_ms():
+            await announce(self.pool, self.queue_name)
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write how a job ended, however long Redis is away; a worker that is stopping tries once."""
