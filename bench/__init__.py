@@ -1,0 +1,1 @@
+"""Measurements: each prints its rows; none of them is a test."""
