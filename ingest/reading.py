@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from search.query import EntityType
     from services.directus.client import Directus
 
-__all__ = ["Problems", "count_rows", "read_conference", "read_conferences", "read_one", "read_rows"]
+__all__ = ["Problems", "count_rows", "note_strays", "read_conference", "read_conferences", "read_one", "read_rows"]
 
 _CONFERENCE_FIELDS = ("id", "timezone")
 _PROBLEMS_KEPT = 50
@@ -51,6 +51,13 @@ async def read_conference(directus: Directus, conference_id: str) -> dict[str, A
 async def count_rows(directus: Directus, entity_type: EntityType, conference_id: str) -> int:
     """How many rows of a type a conference has."""
     return await directus.count_items(entity_type, filter=_of(conference_id))
+
+
+async def note_strays(directus: Directus, entity_type: EntityType, problems: Problems) -> None:
+    """Note the rows that belong to no conference: nothing would find them."""
+    strays = await directus.read_items(entity_type, filter={"conference_id": {"_null": True}}, fields=("id",), limit=-1)
+    for stray in strays:
+        problems.add(f"{entity_type} {stray['id']!r}: has no conference_id")
 
 
 async def read_rows(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.entities import indexed_entity, source_hash, zone_of
 from ingest.facet_writers.writer import Facets
-from ingest.reading import Problems, count_rows, read_conferences, read_rows
+from ingest.reading import Problems, count_rows, note_strays, read_conferences, read_rows
 from search.entity import MASTER_KEY
 from search.query import EntityType
 from services import redis_keys
@@ -72,6 +72,7 @@ class _Reindex:
         async with await begin as build:
             for conference in conferences:
                 await self._index_conference(conference, build)
+            await self._note_strays()
             report = await build.finish()
         await self._tell("done")
         result = {
@@ -91,6 +92,11 @@ class _Reindex:
         for conference in conferences:
             for entity_type in self._types:
                 self._total += await count_rows(self._services.directus, entity_type, str(conference["id"]))
+
+    async def _note_strays(self) -> None:
+        if self._job.conference_id is None:
+            for entity_type in self._types:
+                await note_strays(self._services.directus, entity_type, self._problems)
 
     async def _index_conference(self, conference: dict[str, Any], build: Build) -> None:
         conference_id, zone = str(conference["id"]), zone_of(conference)

@@ -91,7 +91,7 @@ def _markdown() -> MarkdownIt:
 def _lines(source: str | None) -> list[str]:
     if not source:
         return []
-    markup = _markdown().render(source[:SOURCE_LIMIT])
+    markup = _markdown().render(_CONTROLS.sub("", source[:SOURCE_LIMIT]))
     markup = _ITEM_BEGINS.sub(f"\n{_ITEM} ", markup)
     markup = _HEADING_BEGINS.sub(f"\n{_HEADING} ", markup)
     markup = _BLOCK_ENDS.sub("\n", markup)

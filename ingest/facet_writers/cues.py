@@ -21,8 +21,8 @@ __all__ = ["EXHIBITOR_CUES", "SESSION_CUES", "SPEAKER_CUES", "Cue"]
 _POSITION_WEIGHT = 0.5
 """A place in the text counts half a cue word: it decides between equals and overrules nothing."""
 
-_TAKEN_WEIGHT = 0.5
-"""A sentence that another facet has already counts half a cue word less, so that facets differ."""
+_TAKEN_WEIGHT = 0.25
+"""A sentence that another facet has already counts a quarter cue word less: facets differ where they can."""
 
 
 @dataclass(frozen=True, slots=True)
