@@ -54,12 +54,12 @@ class PromptFiles:
             raise ConfigurationError("; ".join(problems))
 
     def render(self, name: str, **variables: object) -> str:
-        """The prompt with its variables filled in.
+        """The prompt with its variables filled in, without the line break at its end.
 
         Raises ConfigurationError for a missing prompt or variable; neither happens after ``check``.
         """
         try:
-            return self._environment.get_template(name + _SUFFIX).render(variables)
+            return self._environment.get_template(name + _SUFFIX).render(variables).rstrip("\n")
         except jinja2.TemplateError as error:
             raise self._explained(name, error) from error
 
@@ -78,6 +78,8 @@ class PromptFiles:
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
+            # An included file ends its last line, for trim_blocks takes the line break behind the include.
+            keep_trailing_newline=True,
         )
 
     def _needed(self, name: str) -> set[str]:

@@ -35,6 +35,9 @@ means that the next model goes on behind it, which it is told to do anyway."""
 
 _BLOCK = re.compile(r"(?:[-*+•>|]|#{1,6}|\d{1,3}[.)])\s")
 
+_TELLING = re.compile(r"\S+\s|\S{7}")
+"""As much of a text as tells whether it begins with a list's or a heading's mark."""
+
 _SEGMENT_START = re.compile(rf"\n\s*|[{_STOPS}{_CJK_STOPS}]\S*\s+|[{_CJK_STOPS}]")
 
 _SEGMENT_END = re.compile(rf"[{_STOPS}:]\s|[{_CJK_STOPS}]|\s(?=[-\u2022] |\d{{1,3}}[.)] )")
@@ -94,6 +97,7 @@ class Continuation:
         self._held = ""
         self._is_decided = not self._words
         self._is_joined = not kept
+        self._has_cut = False
 
     def feed(self, piece: str) -> str:
         """What to show now that ``piece`` has come."""
@@ -108,13 +112,14 @@ class Continuation:
     def finish(self) -> str:
         """What is left to show when no more pieces come."""
         if self._is_decided:
-            return ""
-        return self._decide(self._repeated(final=True) or 0)
+            return self._join("", final=True)
+        return self._decide(self._repeated(final=True) or 0, final=True)
 
-    def _decide(self, cut: int) -> str:
+    def _decide(self, cut: int, *, final: bool = False) -> str:
         self._is_decided = True
+        self._has_cut = cut > 0
         rest, self._held = self._held[cut:], ""
-        return self._join(rest)
+        return self._join(rest, final=final)
 
     def _repeated(self, *, final: bool) -> int | None:
         """How many characters of what is held repeat ``kept``; None while that can't be said."""
@@ -133,22 +138,24 @@ class Continuation:
             return 0
         return raw_ends[best - 1]
 
-    def _join(self, text: str) -> str:
-        if self._is_joined or not text:
+    def _join(self, text: str, *, final: bool = False) -> str:
+        """``text`` with the white space that belongs between it and what is kept, once that can be told."""
+        if self._is_joined:
             return text
-        if not text.strip() and not self._held:
-            # Blank pieces wait for the word they lead to.
-            self._held = text
+        self._held += text
+        body = self._held.lstrip()
+        if not body or not (final or _TELLING.match(body)):
             return ""
-        text, self._held = self._held + text, ""
-        if not text.strip():
-            self._held = text
-            return ""
+        lead = self._held[: len(self._held) - len(body)].count("\n")
+        self._held = ""
         self._is_joined = True
-        body = text.lstrip()
-        lead = text[: len(text) - len(body)]
         have = len(self._kept) - len(self._kept.rstrip("\n"))
-        want = min(2, max(have, lead.count("\n"), 1 if _BLOCK.match(body) else 0))
+        # Behind a repetition the line breaks repeat the kept ones, else they come on top of them.
+        want = min(2, max(have, lead) if self._has_cut else have + lead)
+        if _BLOCK.match(body):
+            last_line = self._kept.rstrip().rsplit("\n", 1)[-1].lstrip()
+            # Items of one list stay together; a list after a sentence begins on a line of its own.
+            want = max(have, 1) if _BLOCK.match(last_line) else max(want, 1)
         if want > have:
             return "\n" * (want - have) + body
         if have or self._kept[-1:].isspace() or not _needs_space(self._kept, body):
