@@ -136,13 +136,11 @@ async def _receiver(settings: Settings) -> str:
             answer = await client.get(f"{url}/health/live")
     except httpx.HTTPError:
         raise ErleahError(
-            f"nothing answers at {settings.webhook_public_url}; start it with: erleah webhook, or set WEBHOOK_PUBLIC_URL"
+            f"nothing answers at {url}; start it with: erleah webhook, or set WEBHOOK_PUBLIC_URL"
         ) from None
     if answer.status_code != httpx.codes.OK:
-        raise ErleahError(
-            f"{settings.webhook_public_url} says {answer.status_code}; is it Erleah? set WEBHOOK_PUBLIC_URL"
-        )
-    return f"{settings.webhook_public_url} answers"
+        raise ErleahError(f"{url} says {answer.status_code}; is it Erleah? set WEBHOOK_PUBLIC_URL")
+    return f"{url} answers"
 
 
 async def _qdrant(settings: Settings) -> str:

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assistants.registry import make_assistants
-from ingest.jobs import index_handlers
-from search.index import SearchIndex
-from services.llm.chain import make_language_model
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from assistants.interface import Toolbox
+from ingest.jobs import index_handlers
+from search.index import SearchIndex
 from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
 from services.errors import ConfigurationError, ErleahError, ServiceUnavailableError
+from services.llm.chain import make_language_model
 from services.logging import configure_logging, get_logger
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue, SearchJob

@@ -10,7 +10,6 @@ from services.logging import bind_trace, get_logger
 
 if TYPE_CHECKING:
     from search.index import SearchIndex
-
     from services.queue.jobs import SearchJob
 
 __all__ = ["run_search"]

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.llm.chain import LanguageModel
-
     from assistants.interface import Assistant, Toolbox
     from services.directus.client import Directus
+    from services.llm.chain import LanguageModel
     from services.queue.job_queue import JobQueue
     from services.settings import Settings
     from worker.answer_pump import AnswerPump

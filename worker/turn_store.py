@@ -141,6 +141,18 @@ class TurnStore:
             held = await pipe.execute()
         return {claim.message_id: bool(ours) for claim, ours in zip(wanted, held, strict=True)}
 
+    async def holding(self, claims: Iterable[Claim]) -> dict[str, bool]:
+        """By message id, whether each claim still holds; one round trip, changes nothing.
+
+        A lease that is gone (it lapsed, or Redis was emptied) has no other holder.
+        """
+        wanted = list(claims)
+        found = await self._redis.mget([redis_keys.turn_lease(claim.message_id) for claim in wanted])
+        return {
+            claim.message_id: held is None or held.decode() == claim.value
+            for claim, held in zip(wanted, found, strict=True)
+        }
+
     async def is_held(self, message_id: str) -> bool:
         """Whether some live worker holds the turn, or finished it a short while ago."""
         return bool(await self._redis.exists(redis_keys.turn_lease(message_id)))

@@ -33,8 +33,6 @@ TICK_S = 0.25
 """A stop must end a model's stream within a second."""
 RENEW_S = 1.0
 """Leases last 5 s: four renewals may be missed before another worker takes a turn up."""
-FRESH_S = 0.5
-"""A claim seen to hold this short a time ago is believed without asking again."""
 PATIENCE_S = 0.3
 """A write of visible text does not wait longer for Redis to say that nobody took the turn."""
 
@@ -49,7 +47,6 @@ class LiveTurn:
         self.claim = claim
         self.place = Place(turn.conversation_id, turn.message_id, turn.asked_at)
         self.signal: Signal | None = None
-        self.held_at = time.monotonic()
         self.task: asyncio.Task[None] | None = None
         self.answer = open_answer(self.interrupt)
 
@@ -99,27 +96,16 @@ class TurnWatch:
             del self._live[live.claim.message_id]
 
     async def still_ours(self, claims: Iterable[Claim]) -> dict[str, bool]:
-        """By message id, whether a write may follow now.
+        """By message id, whether a write may follow now; asked of Redis just before each write.
 
         Without Redis nobody can take a turn up, so nobody is refused.
         """
         wanted = list(claims)
-        now = time.monotonic()
-        stale = [
-            claim
-            for claim in wanted
-            if (live := self._live.get(claim.message_id)) is None or now - live.held_at > FRESH_S
-        ]
-        held = dict.fromkeys((claim.message_id for claim in wanted), True)
-        if stale:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    renewed = await self._turns.renew(stale)
-            except (ServiceUnavailableError, TimeoutError):
-                return held
-            self._note(renewed, at=now)
-            held |= renewed
-        return held
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._turns.holding(wanted)
+        except (ServiceUnavailableError, TimeoutError):
+            return dict.fromkeys((claim.message_id for claim in wanted), True)
 
     async def run(self) -> None:
         """Watch until cancelled; without Redis the turns go on unwatched."""
@@ -151,15 +137,12 @@ class TurnWatch:
                 redis_keys.cancel_flag(live.turn.answer_id),
                 redis_keys.conversation_newest(live.turn.conversation_id),
             ]
-        now = time.monotonic()
         found: list[Any] = await self._redis.mget(keys)
         for position, live in enumerate(watched):
             lease, cancelled, newest = found[3 * position : 3 * position + 3]
             if lease is not None and _text(lease) != live.claim.value:
                 live.interrupt(LeaseLost())
                 continue
-            if lease is not None:
-                live.held_at = now
             if cancelled is not None and not live.is_ending:
                 live.interrupt(Stopped())
             elif newest is not None and not live.has_shown:
@@ -169,19 +152,11 @@ class TurnWatch:
 
     async def _renew(self) -> None:
         watched = list(self._live.values())
-        now = time.monotonic()
-        self._note(await self._turns.renew([live.claim for live in watched]), at=now)
-        await self._line.keep([live.place for live in watched])
-
-    def _note(self, held: dict[str, bool], *, at: float) -> None:
-        for message_id, ours in held.items():
-            live = self._live.get(message_id)
-            if live is None:
-                continue
-            if ours:
-                live.held_at = at
-            else:
+        held = await self._turns.renew([live.claim for live in watched])
+        for live in watched:
+            if not held[live.claim.message_id]:
                 live.interrupt(LeaseLost())
+        await self._line.keep([live.place for live in watched])
 
 
 def _text(value: bytes | str) -> str:

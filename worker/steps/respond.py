@@ -7,6 +7,7 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from services.errors import ProviderError
 from services.llm.calls import AnswerEnd, Switch, TextDelta
 from services.llm.offline import OfflineProvider
 from services.logging import get_logger
@@ -71,10 +72,11 @@ async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd, st
     except TimeoutError:
         log.warning("answer.out_of_time", characters=len(text))
         because = "timeout"
-        end = AnswerEnd(provider="cut", model="", degraded=True)
-    if end is None:
-        end, because = AnswerEnd(provider="cut", model="", degraded=True), because or "no end"
-    return text, end, because
+    except ProviderError as error:
+        # Only where the settings leave offline out of the providers: what was shown stands.
+        log.warning("answer.no_provider", provider=error.provider, reason=str(error))
+        because = f"{error.provider}: {error.code}"
+    return text, end or AnswerEnd(provider="cut", model="", degraded=True), because
 
 
 async def _events(turn: Turn, services: StepServices) -> AsyncGenerator[StreamEvent, None]:
@@ -84,11 +86,11 @@ async def _events(turn: Turn, services: StepServices) -> AsyncGenerator[StreamEv
     prompt = assistant.prompt(view)
     fixed = assistant.fixed_answer(view) if turn.degraded_because is None else None
     if fixed is not None:
-        async for event in OfflineProvider(fixed).stream(prompt):
-            yield event if isinstance(event, TextDelta) else AnswerEnd(provider="none", model="fixed")
+        async for piece in OfflineProvider(fixed).stream(prompt):
+            yield piece if isinstance(piece, TextDelta) else AnswerEnd(provider="none", model="fixed")
     elif turn.degraded_because is not None:
-        async for event in OfflineProvider(assistant.offline_answer(view)).stream(prompt):
-            yield event
+        async for piece in OfflineProvider(assistant.offline_answer(view)).stream(prompt):
+            yield piece
     else:
         stream = services.model.stream(prompt, offline=lambda: assistant.offline_answer(view))
         async with aclosing(stream) as events:
