@@ -1,0 +1,187 @@
+"""The answer without a model: what was found, put into sentences and lists in the question's language.
+
+It is a mode of its own, not a stopgap: the demo runs on it, and every turn whose models fail ends
+with it. All text from outside is escaped, so data can bring no link, image or markup into an answer.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from assistants.conference.entities import Entities
+from assistants.conference.entries import entry
+from assistants.conference.found import best, found
+from assistants.conference.intents import Intent
+from assistants.conference.phrases import Phrases, phrases_for
+from assistants.conference.plain import escaped
+from assistants.conference.plan import CONFERENCE_INFO, PLAN, SEARCH_EXHIBITORS, SEARCH_SESSIONS, SEARCH_SPEAKERS
+from assistants.conference.relax import MODE, PLACE, TIME, TYPES
+from assistants.conference.tools.entity_search import NOT_INDEXED
+from assistants.conference.understanding import EMPTY, GREETING, THANKS
+
+if TYPE_CHECKING:
+    from assistants.interface import TurnView
+
+__all__ = ["fixed_answer", "offline_answer"]
+
+_SHOWN = 5
+_SHOWN_EACH = 3
+"""Of each kind, where there are several."""
+_SHOWN_PROGRAMME = 10
+"""A question for what is on wants the programme, not a choice."""
+_FAQ_SHOWN = 2
+_FAQ_CHARS = 700
+
+
+def fixed_answer(view: TurnView) -> str | None:
+    """What needs neither search nor model: no conference, nothing asked, hello, thanks."""
+    phrases = _phrases(view)
+    entities = Entities.of(view.understanding)
+    said = {EMPTY: phrases.nothing_asked, GREETING: phrases.greeting, THANKS: phrases.thanks}
+    if entities.said in said:
+        return said[entities.said]
+    if view.scope_id is None:
+        return phrases.which_conference
+    if _intent(view) == Intent.CLARIFICATION and view.understanding and view.understanding.decided_by != "model":
+        return phrases.ask_back
+    return None
+
+
+def offline_answer(view: TurnView) -> str:
+    """A whole answer from the outcomes alone."""
+    fixed = fixed_answer(view)
+    if fixed is not None:
+        return fixed
+    phrases = _phrases(view)
+    if _intent(view) == Intent.CLARIFICATION:
+        return phrases.ask_back
+    if any(outcome.error == NOT_INDEXED for outcome in view.outcomes) and not found(view):
+        return phrases.not_indexed
+    rows = best(view)
+    if not rows:
+        return _nothing(view, phrases)
+    parts = [_introduction(view, rows, phrases), *_lists(view, rows, phrases)]
+    failed = _failed(view, phrases)
+    if failed:
+        parts.append(phrases.could_not_look_up.format(type=failed))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _phrases(view: TurnView) -> Phrases:
+    return phrases_for(view.understanding.language if view.understanding else "en")
+
+
+def _intent(view: TurnView) -> str:
+    return view.understanding.intent if view.understanding else ""
+
+
+def _nothing(view: TurnView, phrases: Phrases) -> str:
+    failed = _failed(view, phrases)
+    if failed and all(outcome.error for outcome in view.outcomes):
+        return phrases.nothing_could_be_looked_up.format(type=failed)
+    nothing = phrases.nothing_known if _intent(view) == Intent.GENERAL_INFO else phrases.nothing_found
+    return f"{nothing} {phrases.could_not_look_up.format(type=failed)}" if failed else nothing
+
+
+def _failed(view: TurnView, phrases: Phrases) -> str:
+    """What could not be looked up, in words."""
+    names = {
+        SEARCH_SESSIONS: phrases.sessions,
+        SEARCH_EXHIBITORS: phrases.exhibitors,
+        SEARCH_SPEAKERS: phrases.speakers,
+        CONFERENCE_INFO: phrases.information,
+    }
+    broken = dict.fromkeys(outcome.call.tool for outcome in view.outcomes if outcome.error)
+    return ", ".join(names[tool] for tool in broken if tool in names)
+
+
+def _introduction(view: TurnView, rows: list[dict[str, Any]], phrases: Phrases) -> str:
+    """What the list is: an answer, or what is near to one because something had to be given up."""
+    entities = Entities.of(view.understanding)
+    first = {str(row["type"]) for row in rows}
+    relaxed = {step for outcome in view.outcomes if outcome.results for step in outcome.call.relaxed}
+    if {TIME, PLACE} & relaxed:
+        given_up = [entities.time if TIME in relaxed else None, entities.location if PLACE in relaxed else None]
+        words = ", ".join(escaped(word) for word in given_up if word)
+        return phrases.nothing_then.format(what=words) if words else phrases.near_instead
+    if TYPES in relaxed:
+        wanted = PLAN.get(_intent(view), ())
+        names = {
+            SEARCH_EXHIBITORS: phrases.exhibitors,
+            SEARCH_SPEAKERS: phrases.speakers,
+            SEARCH_SESSIONS: phrases.sessions,
+        }
+        missing = ", ".join(names[tool] for tool in wanted if tool in names)
+        return phrases.nothing_of_type.format(type=missing) if missing else phrases.near_instead
+    if MODE in relaxed:
+        return phrases.near_instead
+    if first <= {"faq", "conferences"}:
+        return ""
+    one = len(rows) == 1
+    if first == {"exhibitors"}:
+        return phrases.exhibitor_found if one else phrases.exhibitors_found
+    if first == {"speakers"}:
+        return phrases.speaker_found if one else phrases.speakers_found
+    if not entities.topic and (entities.time or entities.location):
+        what = ", ".join(escaped(word) for word in (entities.time, entities.location) if word)
+        return phrases.programme_at.format(what=what)
+    if not entities.topic:
+        return phrases.programme
+    if entities.who and any(row.get("speakers") for row in rows):
+        return phrases.people_found
+    return phrases.session_found if one else phrases.sessions_found
+
+
+def _lists(view: TurnView, rows: list[dict[str, Any]], phrases: Phrases) -> list[str]:
+    """The rows by type, in the order found; a heading before each type but the first."""
+    entities = Entities.of(view.understanding)
+    headings = {
+        "sessions": phrases.also_sessions,
+        "exhibitors": phrases.also_exhibitors,
+        "speakers": phrases.also_speakers,
+    }
+    groups = [(kind, list(group)) for kind, group in groupby(rows, key=lambda row: str(row["type"]))]
+    listed = [kind for kind, _ in groups if kind in headings]
+    parts: list[str] = []
+    for kind, group in groups:
+        if kind == "conferences":
+            parts.append(_conference(group[0], phrases))
+        elif kind == "faq":
+            parts += [_faq(row) for row in group[: _FAQ_SHOWN if not parts else 1]]
+        else:
+            shown = _SHOWN_EACH if len(listed) > 1 else _SHOWN if entities.topic else _SHOWN_PROGRAMME
+            items = "\n".join(entry(row, phrases, entities.zone) for row in group[:shown])
+            parts.append(f"{headings[kind]}\n\n{items}" if kind != listed[0] else items)
+    return parts
+
+
+def _conference(row: dict[str, Any], phrases: Phrases) -> str:
+    """Name, dates and place in one line."""
+    days = [_day(row.get(key), phrases) for key in ("start_date", "end_date")]
+    first, last = days
+    when = phrases.span.format(first=first, last=last) if first and last and first != last else first or last
+    place = ", ".join(escaped(str(row[key])) for key in ("venue", "city", "country") if row.get(key))
+    website = escaped(str(row.get("website") or ""))
+    facts = " · ".join(part for part in (when, place, website) if part)
+    return f"**{escaped(str(row.get('title') or ''))}**" + (f" · {facts}" if facts else "")
+
+
+def _day(value: object, phrases: Phrases) -> str:
+    try:
+        day = date.fromisoformat(str(value))
+    except ValueError:
+        return ""
+    return phrases.day.format(weekday=phrases.weekdays[day.weekday()], day=day.day, month=phrases.months[day.month - 1])
+
+
+def _faq(row: dict[str, Any]) -> str:
+    """The organisers' own words, quoted; cut at the end of a sentence where they are long."""
+    answer = str(row.get("answer") or "")
+    lines = [escaped(line) for line in answer.splitlines() if line.strip()]
+    text = "  \n> ".join(lines)
+    if len(text) > _FAQ_CHARS:
+        text = text[:_FAQ_CHARS].rsplit(" ", 1)[0].rstrip("`\\ ,;:") + " …"
+        text += "`" if text.count("`") % 2 else ""
+    return f"**{escaped(str(row['title']))}**\n\n> {text}"

@@ -1,0 +1,66 @@
+"""The plan table: which tools answer which intent, and with what arguments.
+
+It is made from the question alone, before anything is retrieved: no text from outside can change it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assistants.conference.entities import Entities
+from assistants.conference.intents import Intent, SearchType
+from assistants.interface import ToolCall
+
+if TYPE_CHECKING:
+    from assistants.interface import TurnView
+
+__all__ = ["CONFERENCE_INFO", "LIMIT", "PLAN", "SEARCH_EXHIBITORS", "SEARCH_SESSIONS", "SEARCH_SPEAKERS", "make_plan"]
+
+SEARCH_SESSIONS = "search_sessions"
+SEARCH_EXHIBITORS = "search_exhibitors"
+SEARCH_SPEAKERS = "search_speakers"
+CONFERENCE_INFO = "get_conference_info"
+
+PLAN: dict[str, tuple[str, ...]] = {
+    Intent.SESSION_SEARCH: (SEARCH_SESSIONS,),
+    Intent.EXHIBITOR_SEARCH: (SEARCH_EXHIBITORS,),
+    Intent.SPEAKER_SEARCH: (SEARCH_SPEAKERS,),
+    Intent.GENERAL_INFO: (CONFERENCE_INFO,),
+    Intent.RECOMMENDATION: (SEARCH_SESSIONS, SEARCH_EXHIBITORS),
+    Intent.CLARIFICATION: (),
+}
+
+LIMIT = 10
+
+
+def make_plan(view: TurnView) -> list[ToolCall]:
+    """The calls that answer the understood question; none when there is nothing to look up."""
+    if view.understanding is None:
+        return []
+    return [ToolCall(tool=tool, arguments=arguments(view, tool)) for tool in PLAN.get(view.understanding.intent, ())]
+
+
+def arguments(view: TurnView, tool: str) -> dict[str, Any]:
+    """A tool's arguments.
+
+    Times hold for sessions and for speakers (by their sessions), rooms too; an exhibitor stands
+    where it stands all day. ``mode`` is the index's best way; without it ``use_faceted`` decides
+    between facets and whole profiles.
+    """
+    understanding = view.understanding
+    entities = Entities.of(understanding)
+    if understanding is None or tool == CONFERENCE_INFO:
+        return {"query": understanding.query if understanding else view.question, "conference_id": view.scope_id}
+    dated = tool != SEARCH_EXHIBITORS
+    given: dict[str, Any] = {
+        "query": entities.topic,
+        "conference_id": view.scope_id,
+        "use_faceted": understanding.search_type == SearchType.VAGUE.value,
+        "mode": "auto",
+        "time_filter": [span.model_dump(mode="json") for span in entities.times] if dated and entities.times else None,
+        "location_filter": list(entities.rooms) if dated and entities.rooms else None,
+        "limit": LIMIT,
+    }
+    if tool == SEARCH_SESSIONS and entities.kind and not entities.topic:
+        given["kind"] = entities.kind
+    return given

@@ -1,0 +1,202 @@
+"""Times in a question are filters, not words: "Day 2 morning", "tomorrow at 3", "after lunch".
+
+A question's days (``when_days``) and parts of the day (``when_hours``) are found and put together
+here, in the conference's own clock. What is said without a day ("in the afternoon") means today
+while the conference runs, its next day when today's is over, and every day before and after it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from assistants.conference.when_days import DayHit, find_days
+from assistants.conference.when_hours import DAY, EVENING, HourHit, Window, find_hours
+from assistants.conference.when_words import TIME_WORDS, TimeWords
+from search.query import TimeRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from assistants.conference.facts import ConferenceFacts
+
+__all__ = ["Times", "parse_times"]
+
+NOW_BEFORE = timedelta(minutes=45)
+"""What runs now began within the length of a long talk: filters know when a session starts, not when it ends."""
+NOW_AFTER = timedelta(minutes=15)
+SOON = timedelta(minutes=90)
+"""A talk and the coffee before it."""
+
+_HALF_DAY = 12 * 60
+_TEXT_CHARS = 2000
+_COMPOUND = re.compile(r"(tag|woch|abend)(vormittag|nachmittag|abend|morgen|mittag)", re.IGNORECASE)
+"""German writes "Freitagvormittag" in one word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What a question says about time: alternatives, the words for them, and the question without them."""
+
+    ranges: tuple[TimeRange, ...]
+    phrases: tuple[str, ...]
+    rest: str
+
+
+def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str = "en") -> Times:
+    """Read the times out of ``text``.
+
+    ``now`` is the real now, with a zone; ``language`` is ISO 639-1, English is always understood too.
+    """
+    text = _COMPOUND.sub(r"\1 \2", text[:_TEXT_CHARS])
+    here = facts.local_now(now)
+    spans: list[tuple[int, int]] = []
+    relative, left = _relative(text, here, language, spans)
+    days = find_days(left, facts, here.date(), language)
+    for hit in days:
+        left = left[: hit.start] + "\0" * (hit.end - hit.start) + left[hit.end :]
+        spans.append((hit.start, hit.end))
+    hours = find_hours(left, language)
+    spans += [(hit.start, hit.end) for hit in hours]
+    ranges = relative or _together(days, hours, facts, here, running=facts.is_running(now))
+    return Times(
+        tuple(dict.fromkeys(ranges)), tuple(text[s:e].strip() for s, e in sorted(spans)), _without(text, spans)
+    )
+
+
+def _relative(text: str, now: datetime, language: str, spans: list[tuple[int, int]]) -> tuple[list[TimeRange], str]:
+    """Times that count from this minute: "now", "in the next two hours", "later today"."""
+    for pattern, kind, words in _relative_rules(language):
+        match = pattern.search(text)
+        if match is None:
+            continue
+        spans.append(match.span())
+        left = text[: match.start()] + "\0" * (match.end() - match.start()) + text[match.end() :]
+        return [_relative_range(match, kind, words, now)], left
+    return [], text
+
+
+def _relative_range(match: re.Match[str], kind: str, words: TimeWords, now: datetime) -> TimeRange:
+    midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
+    match kind:
+        case "now":
+            return TimeRange(now - NOW_BEFORE, now + NOW_AFTER)
+        case "soon":
+            return TimeRange(now, now + SOON)
+        case "later":
+            return TimeRange(now, midnight)
+        case _:
+            said = (match["n"] or "1").lower()
+            count = int(said) if said.isdigit() else words.numbers[said]
+            length = timedelta(hours=count) if kind.endswith("hours") else timedelta(minutes=count)
+            if kind.startswith("in"):  # "in two hours": around then
+                return TimeRange(now + length - timedelta(minutes=15), now + length + timedelta(minutes=45))
+            return TimeRange(now, now + length)
+
+
+@cache
+def _relative_rules(language: str) -> tuple[tuple[re.Pattern[str], str, TimeWords], ...]:
+    codes = (language, "en") if language in TIME_WORDS and language != "en" else ("en",)
+    return tuple(
+        (re.compile(rf"(?<![\w'])(?:{pattern})(?!\w)", re.IGNORECASE), kind, TIME_WORDS[code])
+        for code in codes
+        for pattern, kind in _relative_rules_of(TIME_WORDS[code])
+    )
+
+
+def _relative_rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
+    numbers = "|".join(sorted(words.numbers, key=len, reverse=True))
+    yield rf"(?:{words.coming})\s*(?:(?P<n>\d{{1,3}}|{numbers})\s+)?(?:{words.hours})", "next hours"
+    yield rf"(?:{words.coming})\s*(?:(?P<n>\d{{1,3}}|{numbers})\s+)?(?:{words.minutes})", "next minutes"
+    yield rf"(?:{words.inside})\s+(?P<n>\d{{1,3}}|{numbers})\s+(?:{words.hours})", "in hours"
+    yield rf"(?:{words.inside})\s+(?P<n>\d{{1,3}}|{numbers})\s+(?:{words.minutes})", "in minutes"
+    yield words.later, "later"
+    yield words.now, "now"
+    yield words.soon, "soon"
+
+
+def _together(
+    days: list[DayHit], hours: list[HourHit], facts: ConferenceFacts, now: datetime, *, running: bool
+) -> list[TimeRange]:
+    if not days and not hours:
+        return []
+    if not hours:
+        return [_range(day, DAY, now) for hit in days for day in hit.days]
+    if not days:
+        chosen = _days_unsaid(hours, facts, now, running=running)
+        return [_range(day, window, now) for day in chosen for window in _windows(hours, facts, day)]
+    return [
+        _range(day, window, now)
+        for hit, of_hit in _pairs(days, hours)
+        for day in hit.days
+        for window in (_windows(of_hit, facts, day) if of_hit else [DAY])
+    ]
+
+
+def _pairs(days: list[DayHit], hours: list[HourHit]) -> Iterator[tuple[DayHit, list[HourHit]]]:
+    """Which part belongs to which day.
+
+    One part of the day goes for all days named ("Thursday and Friday morning"); several parts
+    belong each to the day before it ("Thursday morning or Friday afternoon"), the first to the
+    first day when it stands before all.
+    """
+    if len(days) == 1 or len(hours) == 1:
+        yield from ((hit, hours) for hit in days)
+        return
+    for index, hit in enumerate(days):
+        begin = hit.start if index else 0
+        end = days[index + 1].start if index + 1 < len(days) else None
+        yield hit, [part for part in hours if part.start >= begin and (end is None or part.start < end)]
+
+
+def _windows(hours: list[HourHit], facts: ConferenceFacts, day: date) -> list[Window]:
+    """The windows of one day: parts that overlap narrow each other ("Friday afternoon at 3"), others add up."""
+    known = facts.on(day)
+    found: list[Window] = []
+    evening = any(hit.window == EVENING for hit in hours)
+    for hit in hours:
+        window = hit.on(known)
+        if hit.bare and evening and window[1] <= _HALF_DAY + 60:
+            window = (window[0] + _HALF_DAY, window[1] + _HALF_DAY)  # "at 9 in the evening"
+        for index, other in enumerate(found):
+            begin, end = max(window[0], other[0]), min(window[1], other[1])
+            if begin < end:
+                found[index] = (begin, end)
+                break
+        else:
+            found.append(window)
+    return found
+
+
+def _days_unsaid(hours: list[HourHit], facts: ConferenceFacts, now: datetime, *, running: bool) -> list[date]:
+    """The days meant by a part of the day alone."""
+    every = [day.day for day in facts.days] or [now.date()]
+    if any(hit.tonight for hit in hours):
+        return [now.date()]
+    if not running:
+        return every
+    minute = now.hour * 60 + now.minute
+    still = any(window[1] > minute for window in _windows(hours, facts, now.date()))
+    coming = [day for day in every if day > now.date() or (day == now.date() and still)]
+    return coming[:1] or every
+
+
+def _range(day: date, window: Window, now: datetime) -> TimeRange:
+    """One day's window. Built from wall-clock times, so that a change of summer time moves nothing."""
+
+    def at(minute: int) -> datetime:
+        extra, minute = divmod(minute, 24 * 60)
+        moment = datetime.min.time().replace(hour=minute // 60, minute=minute % 60)
+        return datetime.combine(day + timedelta(days=extra), moment, now.tzinfo)
+
+    return TimeRange(at(window[0]), at(window[1]))
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]} {text[end:]}"
+    text = re.sub(r"\s+([?!.,;:])", r"\1", re.sub(r"\s+", " ", text))
+    return text.strip(" ,;")

@@ -1,0 +1,185 @@
+"""The parts of a day that a question names: "after lunch", "at 3", "between 10 and 11:30", "in the morning"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from assistants.conference.when_words import TIME_WORDS, TimeWords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import time
+
+    from assistants.conference.facts import ConferenceDay
+
+__all__ = ["AT_AFTER", "AT_BEFORE", "HourHit", "Window", "find_hours"]
+
+Window = tuple[int, int]
+"""Minutes after midnight: from, and up to but not including."""
+
+DAY = (0, 24 * 60)
+EARLY_MORNING = (0, 9 * 60 + 30)
+MORNING = (0, 12 * 60)
+"""A registration at seven belongs to it."""
+LUNCH = (12 * 60, 13 * 60 + 30)
+"""Where the programme has no gap around noon to read the break from."""
+AFTERNOON = (12 * 60, 18 * 60)
+LATE_AFTERNOON = (16 * 60, 19 * 60)
+EVENING = (17 * 60 + 30, 24 * 60)
+"""Overlaps the afternoon: what starts at six is evening to most and afternoon to none."""
+NOON = 12 * 60
+
+AT_BEFORE, AT_AFTER = 15, 60
+"""Minutes. "at 3" means what begins around three: sessions start at 14:45 or 15:30 as well, and it
+is better to see one too many than to be told that nothing is on."""
+
+_EARLIEST_BARE_HOUR = 8
+""""at 3" without am or pm: conferences have no session before eight, so smaller numbers are afternoon."""
+_HALF_DAY = 12
+_LAST_HOUR = 23
+_LAST_MINUTE = 59
+
+
+@dataclass(frozen=True, slots=True)
+class HourHit:
+    """Where in the text a part of the day is named, and which.
+
+    ``window`` is fixed, or ``lunch`` says how it lies to that day's lunch break. A ``bare`` hour
+    named no half of the day; the part of the day beside it may.
+    """
+
+    start: int
+    end: int
+    window: Window = DAY
+    lunch: str = ""
+    bare: bool = False
+    tonight: bool = False
+
+    def on(self, day: ConferenceDay) -> Window:
+        """The window on one day."""
+        begin, end = (_minutes(day.lunch[0]), _minutes(day.lunch[1])) if day.lunch else LUNCH
+        match self.lunch:
+            case "before":
+                return 0, begin
+            case "during":
+                return begin, end
+            case "after":
+                return end, AFTERNOON[1]
+            case _:
+                return self.window
+
+
+def find_hours(text: str, language: str) -> list[HourHit]:
+    """Every naming of a part of a day in ``text``, by position."""
+    hits: list[HourHit] = []
+    left = text
+    for pattern, kind in _rules(language):
+        for match in pattern.finditer(left):
+            hit = _hit(match, kind)
+            if hit is not None:
+                hits.append(hit)
+                left = left[: match.start()] + "\0" * (match.end() - match.start()) + left[match.end() :]
+    return sorted(hits, key=lambda hit: hit.start)
+
+
+_PARTS: dict[str, Window] = {
+    "early": EARLY_MORNING,
+    "late_afternoon": LATE_AFTERNOON,
+    "evening": EVENING,
+    "afternoon": AFTERNOON,
+    "morning": MORNING,
+    "tonight": EVENING,
+}
+
+
+@cache
+def _rules(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    codes = (language, "en") if language in TIME_WORDS and language != "en" else ("en",)
+    return tuple(
+        (re.compile(pattern, re.IGNORECASE), kind) for code in codes for pattern, kind in _rules_of(TIME_WORDS[code])
+    )
+
+
+def _rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
+    lead = rf"(?:\b(?:{words.lead})\s+)*"
+    for kind, pattern in (
+        ("lunch:after", words.after_lunch),
+        ("lunch:before", words.before_lunch),
+        ("lunch:during", words.lunch),
+    ):
+        yield rf"(?<!\w)(?:{pattern})(?!\w)", kind
+    first, second = _clock(words, "1"), _clock(words, "2")
+    yield rf"(?<!\w)(?:{words.between})\s+{first}\s+(?:{words.and_})\s+{second}(?![\w.:])", "range"
+    yield rf"(?<!\w)(?:{words.since})\s+{first}\s*(?:{words.to})\s*{second}(?![\w.:])", "range"
+    # Without "from" it needs a colon or am/pm: "3-4" alone may be anything.
+    yield rf"(?<![\w.:-]){first}\s*(?:{words.to})\s*{second}(?![\w.:-])", "plain range"
+    yield rf"(?<!\w)(?:{words.before})\s+(?:{first}|(?P<noon>{words.noon}))(?![\w:]|\.\d)", "before"
+    yield rf"(?<!\w)(?:{words.after}|{words.since})\s+(?:{first}|(?P<noon>{words.noon}))(?![\w:]|\.\d)", "after"
+    yield rf"(?<!\w)(?:{words.at})\s*(?:{first}|(?P<noon>{words.noon}))(?![\w:%]|\.\d)", "at"
+    yield rf"(?<![\w.:]){first}(?![\w.:])", "plain at"
+    for name in ("early", "late_afternoon", "tonight", "evening", "afternoon", "morning"):
+        yield rf"{lead}(?<![\w'])(?:{getattr(words, name)})(?!\w)", name
+
+
+def _clock(words: TimeWords, tag: str) -> str:
+    """A time of day: 3, 3pm, 15:30, 15.30 Uhr, 15h30, half past is left to the model."""
+    return (
+        rf"(?P<h{tag}>\d{{1,2}})(?:[:.h](?P<m{tag}>\d\d))?"
+        rf"(?:\s?(?P<p{tag}>{words.pm}))?(?:\s?(?P<c{tag}>{words.clock}))?"
+    )
+
+
+def _hit(match: re.Match[str], kind: str) -> HourHit | None:
+    start, end = match.span()
+    if kind.startswith("lunch:"):
+        return HourHit(start, end, lunch=kind.removeprefix("lunch:"))
+    if kind in _PARTS:
+        return HourHit(start, end, _PARTS[kind], tonight=kind == "tonight")
+    groups = match.groupdict()
+    if kind.startswith("plain") and not _is_time(match[0], groups):
+        return None
+    if groups.get("noon"):
+        first: int | None = NOON
+    else:
+        first = _minute(groups["h1"], groups["m1"], groups["p1"] or groups.get("p2"))
+    if first is None:
+        return None
+    bare = not groups.get("noon") and not groups["p1"] and not groups["m1"] and not groups["c1"]
+    if kind.endswith("range"):
+        last = _minute(groups["h2"], groups["m2"], groups["p2"])
+        if last is None:
+            return None
+        if last <= first and first - _HALF_DAY * 60 >= 0:
+            first -= _HALF_DAY * 60  # "11 - 1 pm": the half of the day belongs to the second
+        return HourHit(start, end, (first, last)) if last > first else None
+    window = {"before": (0, first), "after": (first, DAY[1])}.get(kind, (max(first - AT_BEFORE, 0), first + AT_AFTER))
+    return HourHit(start, end, window, bare=bare)
+
+
+def _is_time(said: str, groups: dict[str, str | None]) -> bool:
+    """Whether bare figures are a time of day: "14:00-16:00", "2 pm", not "3.12" and not "3-4"."""
+    if any(groups.get(name) for name in ("p1", "p2", "c1", "c2")):
+        return True
+    return ":" in said and any(groups.get(name) for name in ("m1", "m2"))
+
+
+def _minute(hour: str, minute: str | None, half: str | None) -> int | None:
+    """Minutes after midnight; None when it is no time of day."""
+    hours, minutes = int(hour), int(minute or 0)
+    if hours > _LAST_HOUR or minutes > _LAST_MINUTE:
+        return None
+    letter = half[0].lower() if half else ""
+    if letter == "p" and hours < _HALF_DAY:
+        hours += _HALF_DAY
+    elif letter == "a" and hours == _HALF_DAY:
+        hours = 0
+    elif not letter and hours < _EARLIEST_BARE_HOUR and not (minute and len(hour) > 1):
+        hours += _HALF_DAY  # "at 3", "3:30", "um 3 Uhr"; "03:30" says what it means
+    return hours * 60 + minutes
+
+
+def _minutes(moment: time) -> int:
+    return moment.hour * 60 + moment.minute

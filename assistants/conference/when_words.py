@@ -1,0 +1,278 @@
+"""The words for times in the languages that times are read in; each value is a regular expression.
+
+dateparser knows most of these words as well, but finds them badly inside a question: of "tomorrow
+at 3" it drops the hour, "the 12th" is December to it, "12.07." ten past twelve, "Day 2" and parts
+of the day nothing at all, and ``search_dates`` finds no German weekday. So the words are found
+here, and dateparser reads what it reads well: dates with a month's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["TIME_WORDS", "TimeWords"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWords:
+    """One language. ``weekdays`` start with Monday; ``numbers`` and ``ordinals`` map words to what they count."""
+
+    code: str
+    lead: str
+    today: str
+    tomorrow: str
+    after_tomorrow: str
+    yesterday: str
+    tonight: str
+    weekdays: tuple[str, ...]
+    weekend: str
+    months: str
+    day: str
+    ordinals: dict[str, int]
+    ordinal_number: str
+    last: str
+    numbers: dict[str, int]
+    early: str
+    morning: str
+    before_lunch: str
+    lunch: str
+    after_lunch: str
+    afternoon: str
+    late_afternoon: str
+    evening: str
+    noon: str
+    now: str
+    soon: str
+    later: str
+    coming: str
+    hours: str
+    minutes: str
+    inside: str
+    at: str
+    after: str
+    before: str
+    between: str
+    and_: str
+    since: str
+    to: str
+    pm: str
+    clock: str
+
+
+_EN = TimeWords(
+    code="en",
+    lead=r"on|in|at|by|during|for|of|this|the|coming|upcoming|next",
+    today=r"today(?!'s\b)|to-day",
+    tomorrow=r"tomorrow|tmrw",
+    after_tomorrow=r"(?:the )?day after tomorrow",
+    yesterday=r"yesterday",
+    tonight=r"tonight|this evening",
+    weekdays=(
+        r"mondays?|(?-i:Mon)",
+        r"tuesdays?|tues|(?-i:Tue)",
+        r"wednesdays?|(?-i:Wed)",
+        r"thursdays?|thurs?",
+        r"fridays?|fri",
+        r"saturdays?|(?-i:Sat)",
+        r"sundays?|(?-i:Sun)",
+    ),
+    weekend=r"weekend",
+    months=r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?",
+    day=r"(?:(?:conference|main) )?day",
+    ordinals={"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7},
+    ordinal_number=r"(?:st|nd|rd|th)",
+    last=r"last|final|closing",
+    numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2},
+    early=r"early (?:in the )?morning|first thing(?: in the morning)?|at the start of the day",
+    morning=r"(?<!good )mornings?",
+    before_lunch=r"before (?:the )?lunch(?: ?(?:break|time))?",
+    lunch=r"(?:at|over|during|around) (?:the )?lunch(?: ?(?:break|time))?|lunch ?time",
+    after_lunch=r"(?:(?:right|straight|just) )?after (?:the )?lunch(?: ?(?:break|time))?",
+    afternoon=r"(?<!good )afternoons?",
+    late_afternoon=r"late(?:r)? (?:in the )?afternoon|(?:at|towards?|by|before) the end of the (?:conference )?day",
+    evening=r"(?<!good )(?:evenings?|nights?)|after work",
+    noon=r"(?:noon|mid-?day)",
+    now=r"(?:right |just )?now(?! that)|at (?:the|this) moment|currently|at present",
+    soon=r"soon|up next|coming up(?: next)?|what'?s next|what is next|(?<=running )next|starts? next",
+    later=r"later(?: today| on)?|rest of (?:the day|today)",
+    coming=r"(?:in|within|over|during|for) the next|in under|within(?: the)?|(?:the )?next|(?:the )?coming",
+    hours=r"hours?|hrs?",
+    minutes=r"minutes?|mins?",
+    inside=r"in",
+    at=r"at|around|about|from about|by|@",
+    after=r"after|later than|past",
+    before=r"before|until|till?|up to|earlier than",
+    between=r"between",
+    and_=r"and",
+    since=r"from|starting (?:at|from)|since|as of",
+    to=r"to|till?|until|through|-|–|—",  # noqa: RUF001 - dashes that people type for "to"
+    pm=r"a\.?m\.?|p\.?m\.?",
+    clock=r"o'?clock|hrs|h",
+)
+
+_DE = TimeWords(
+    code="de",
+    lead=r"am|an|im|in|um|zum|zur|während|dem|den|der|das|diesen|dieser|dieses|nächsten|kommenden|für",
+    today=r"heute",
+    tomorrow=r"(?<!tag )(?<!woch )(?<!am )morgen",
+    after_tomorrow=r"übermorgen",
+    yesterday=r"gestern",
+    tonight=r"heute abend",
+    weekdays=(
+        r"montags?",
+        r"dienstags?",
+        r"mittwochs?",
+        r"donnerstags?",
+        r"freitags?",
+        r"samstags?|sonnabends?",
+        r"sonntags?",
+    ),
+    weekend=r"wochenende",
+    months=r"jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|juni?|juli?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?|nov(?:ember)?|dez(?:ember)?",
+    day=r"(?:konferenz)?tag(?:es|e?s)?",
+    ordinals={
+        "erster": 1,
+        "ersten": 1,
+        "zweiter": 2,
+        "zweiten": 2,
+        "dritter": 3,
+        "dritten": 3,
+        "vierter": 4,
+        "vierten": 4,
+        "fünften": 5,
+    },
+    ordinal_number=r"\.",
+    last=r"letzte[rnms]?",
+    numbers={"einer": 1, "eine": 1, "ein": 1, "zwei": 2, "drei": 3, "vier": 4},
+    early=r"früh ?morgens|am frühen morgen|in der früh",
+    morning=r"(?:am|jeden|diesen) (?:vormittag|morgen)|morgen|vormittags?|morgens|früh(?!er)",
+    before_lunch=r"vor dem mittag(?:essen)?|vor der mittagspause",
+    lunch=r"(?:beim|zum|über|während des) mittag(?:essen)?s?|(?:in|während) der mittagspause|über mittag",
+    after_lunch=r"(?:direkt |gleich )?nach dem mittag(?:essen)?|nach der mittagspause",
+    afternoon=r"nachmittags?",
+    late_afternoon=r"(?:am )?späten nachmittag|am spätnachmittag|spätnachmittags?",
+    evening=r"abends?",
+    noon=r"mittags?",
+    now=r"jetzt|gerade(?: eben| jetzt)?|im moment|momentan|aktuell",
+    soon=r"gleich|demnächst|als nächstes",
+    later=r"später(?: am tag)?",
+    coming=r"(?:in|während|innerhalb) (?:den|der|die) nächsten|(?:die |der |den )?nächsten?|(?:in der )?kommenden?",
+    hours=r"stunden?",
+    minutes=r"minuten?",
+    inside=r"in",
+    at=r"um|gegen|ab etwa",
+    after=r"nach",
+    before=r"vor|bis",
+    between=r"zwischen",
+    and_=r"und",
+    since=r"ab|von|seit",
+    to=r"bis|-|–|—",  # noqa: RUF001 - dashes that people type for "to"
+    pm=r"(?!x)x",
+    clock=r"uhr|h",
+)
+
+_FR = TimeWords(
+    code="fr",
+    lead=r"le|la|les|en|au|à|a|ce|cet|cette|du|de|pendant|pour|dans|prochain",
+    today=r"aujourd['’]hui",  # noqa: RUF001 - phones type the typographic apostrophe
+    tomorrow=r"demain",
+    after_tomorrow=r"après[- ]demain",
+    yesterday=r"hier",
+    tonight=r"ce soir",
+    weekdays=(r"lundis?", r"mardis?", r"mercredis?", r"jeudis?", r"vendredis?", r"samedis?", r"dimanches?"),
+    weekend=r"week-?end|fin de semaine",
+    months=r"janv(?:ier)?|févr(?:ier)?|mars|avr(?:il)?|mai|juin|juil(?:let)?|août|sept(?:embre)?|oct(?:obre)?|nov(?:embre)?|déc(?:embre)?",
+    day=r"jour(?:née)?",
+    ordinals={
+        "premier": 1,
+        "première": 1,
+        "deuxième": 2,
+        "second": 2,
+        "seconde": 2,
+        "troisième": 3,
+        "quatrième": 4,
+        "cinquième": 5,
+    },
+    ordinal_number=r"(?:er|re|e|ème)",
+    last=r"dernier|dernière",
+    numbers={"une": 1, "un": 1, "deux": 2, "trois": 3, "quatre": 4},
+    early=r"tôt le matin|en début de matinée",
+    morning=r"matin(?:s|ée|ées)?",
+    before_lunch=r"avant (?:le )?(?:déjeuner|repas)",
+    lunch=r"(?:pendant|durant|à|au) (?:l['’]heure du |la pause |le )?déjeuner",  # noqa: RUF001 - as above
+    after_lunch=r"(?:juste )?après (?:le )?(?:déjeuner|repas)|après la pause(?: déjeuner)?",
+    afternoon=r"après[- ]midis?",
+    late_afternoon=r"(?:en )?fin d['’]après[- ]midi|en fin de journée",  # noqa: RUF001 - as above
+    evening=r"soir(?:ée|s)?",
+    noon=r"midi",
+    now=r"maintenant|en ce moment|actuellement|tout de suite",
+    soon=r"bientôt|ensuite",
+    later=r"plus tard",
+    coming=r"(?:dans|pendant|durant) (?:les|la|l['’]) ?prochaines?|(?:les |la )?prochaines?|(?:dans|durant) les",  # noqa: RUF001 - as above
+    hours=r"heures?(?: qui vien(?:t|nent))?",
+    minutes=r"minutes?",
+    inside=r"dans",
+    at=r"à|vers",
+    after=r"après|à partir de|dès",
+    before=r"avant|jusqu['’]à",  # noqa: RUF001 - as above
+    between=r"entre",
+    and_=r"et",
+    since=r"de|depuis|à partir de",
+    to=r"à|au|jusqu['’]à|-|–|—",  # noqa: RUF001 - dashes that people type for "to"
+    pm=r"(?!x)x",
+    clock=r"heures?|h",
+)
+
+_ES = TimeWords(
+    code="es",
+    lead=r"el|la|los|las|en|de|del|por|durante|este|esta|para|próximo|a",
+    today=r"hoy",
+    tomorrow=r"(?<!la )(?<!esta )mañana",
+    after_tomorrow=r"pasado mañana",
+    yesterday=r"ayer",
+    tonight=r"esta noche|esta tarde-noche",
+    weekdays=(r"lunes", r"martes", r"miércoles|miercoles", r"jueves", r"viernes", r"sábados?|sabados?", r"domingos?"),
+    weekend=r"fin de semana",
+    months=r"ene(?:ro)?|feb(?:rero)?|mar(?:zo)?|abr(?:il)?|mayo|jun(?:io)?|jul(?:io)?|ago(?:sto)?|sep(?:tiembre)?|oct(?:ubre)?|nov(?:iembre)?|dic(?:iembre)?",
+    day=r"día|dia|jornada",
+    ordinals={
+        "primer": 1,
+        "primera": 1,
+        "segundo": 2,
+        "segunda": 2,
+        "tercer": 3,
+        "tercera": 3,
+        "cuarto": 4,
+        "quinto": 5,
+    },
+    ordinal_number=r"(?:º|er|o)",
+    last=r"último|última|ultimo|ultima",
+    numbers={"una": 1, "un": 1, "dos": 2, "tres": 3, "cuatro": 4},
+    early=r"a primera hora(?: de la mañana)?|temprano",
+    morning=r"(?:por|de|en|esta) (?:la )?mañana(?:s)?",
+    before_lunch=r"antes (?:de la comida|de comer|del almuerzo)",
+    lunch=r"(?:durante|a la hora de) (?:la comida|el almuerzo|comer|del almuerzo)",
+    after_lunch=r"(?:justo )?después (?:de la comida|de comer|del almuerzo)|tras (?:la comida|el almuerzo)",
+    afternoon=r"(?:(?:por|de|en|esta) )?(?:la )?tardes?(?! o)",
+    late_afternoon=r"a última hora(?: de la tarde)?|al final del día",
+    evening=r"(?:(?:por|de|en) )?(?:la )?noches?",
+    noon=r"mediod[ií]a",
+    now=r"ahora(?: mismo)?|en este momento|actualmente",
+    soon=r"pronto|a continuación|enseguida",
+    later=r"más tarde",
+    coming=r"(?:en|durante) (?:las?|los) próxim[ao]s?|(?:las? |los )?próxim[ao]s?",
+    hours=r"horas?",
+    minutes=r"minutos?",
+    inside=r"en|dentro de",
+    at=r"a las?|sobre las?|hacia las?",
+    after=r"después de las?|a partir de las?|desde las?",
+    before=r"antes de las?|hasta las?",
+    between=r"entre las?",
+    and_=r"y(?: las?)?",
+    since=r"de|desde las?",
+    to=r"al?(?: las?)?|hasta las?|-|–|—",  # noqa: RUF001 - dashes that people type for "to"
+    pm=r"a\.?\s?m\.?|p\.?\s?m\.?",
+    clock=r"horas|h",
+)
+
+TIME_WORDS = {words.code: words for words in (_EN, _DE, _FR, _ES)}
