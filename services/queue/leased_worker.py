@@ -47,6 +47,9 @@ _LAST_RESORT_S = 60.0
 _UNANNOUNCED_S = 0.1
 """How long a job may wait that nobody announces: one put off for later, or freed by a worker's death."""
 
+_LET_GO_S = 5.0
+"""How long a cancelled handler may take over its last write."""
+
 _NEXT_TRY_S = 0.5
 """Between two tries to tell Redis how a job ended, when each has used up its own retries."""
 
@@ -156,12 +159,18 @@ class LeasedWorker(Worker):
                 await pipe.execute()
 
     async def hand_over(self) -> None:
-        """Cancel what runs here; each job is free for another worker as soon as its handler has let go."""
+        """Cancel what runs here; each job is free for another worker as soon as its handler has let go.
+
+        A handler that does not let go, or a Redis that cannot be told, is given up on after some seconds: the
+        lease lapses.
+        """
         tasks = list(self.tasks.values())
         for task in list(self.job_tasks.values()):
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            _, stuck = await asyncio.wait(tasks, timeout=_LET_GO_S)
+            for task in stuck:
+                task.cancel()
 
     async def finish_job(  # noqa: PLR0913, PLR0917 - arq's signature
         self,

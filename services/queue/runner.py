@@ -153,8 +153,9 @@ class JobRunner:
             for task in upkeep:
                 await _end(task)
             await self._reader.aclose()
-            with contextlib.suppress(ServiceUnavailableError):
-                await self._redis.delete(self._life_key)
+            with contextlib.suppress(ServiceUnavailableError, TimeoutError):
+                async with asyncio.timeout(_LAST_READ_S):
+                    await self._redis.delete(self._life_key)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more jobs, give those that run ``grace_s`` seconds, then hand the rest over."""
@@ -197,8 +198,11 @@ class JobRunner:
         failing = False
         while True:
             try:
-                await action()
+                with speaking_plainly(self._arq):
+                    await action()
                 failing = False
+            except ServiceUnavailableError:
+                pass  # said once, by what reads the queue
             except Exception as error:  # noqa: BLE001 - each upkeep loop may fail alone, and goes on
                 if not failing:
                     log.warning("upkeep_failed", action=action.__name__.strip("_"), **_trace(error))

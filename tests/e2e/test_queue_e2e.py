@@ -188,6 +188,25 @@ async def test_a_long_outage_ends_no_loop(redis_server: RedisServer) -> None:
         await impatient.aclose()
 
 
+async def test_a_worker_can_be_stopped_while_redis_is_away(
+    redis_server: RedisServer, redis: RedisClient, queue: JobQueue
+) -> None:
+    """Nobody has to wait for Redis to stop a worker; its job is run again when Redis is back."""
+    worked, again = Worked(asyncio.Event()), Worked()
+    async with running(redis, {AnswerJob: worked}) as runner:
+        await queue.enqueue(AnswerJob(message_id="m1"))
+        await until(lambda: bool(worked.begun))
+        await asyncio.sleep(1.1)  # its file is written every second
+        await asyncio.to_thread(redis_server.stop)
+        began = time.monotonic()
+        await runner.stop(0.1)
+    assert time.monotonic() - began < 8
+    assert worked.cancelled == ["turn:m1"]
+    await asyncio.to_thread(redis_server.start)
+    async with running(redis, {AnswerJob: again}):
+        await until(lambda: again.ended == ["turn:m1"])
+
+
 async def test_an_absent_redis_is_said_at_once(redis_server: RedisServer, redis: RedisClient, queue: JobQueue) -> None:
     """While Redis is away an enqueue fails within its two seconds, and works again when Redis is back."""
     await queue.enqueue(AnswerJob(message_id="before"))

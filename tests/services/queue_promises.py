@@ -208,7 +208,10 @@ class QueuePromises:
             running(connect(), {AnswerJob: worked}, lease_s=0.3),
         ):
             await queue.enqueue(AnswerJob(message_id="m1"))
-            await asyncio.sleep(1.2)
+            await until(lambda: bool(worked.begun))
+            for _ in range(60):
+                assert (await queue.depth(Queue.TURNS)).running == 1  # held without a gap
+                await asyncio.sleep(0.02)
             gate.set()
             await empty(queue)
         assert worked.begun == worked.ended == ["turn:m1"]
@@ -234,6 +237,28 @@ class QueuePromises:
             await asyncio.sleep(0.2)
             assert await redis.get(in_progress_key_prefix + "turn:m1") == b"other:1"
             assert await redis.exists(job_key_prefix + "turn:m1")
+
+    async def test_a_run_that_lost_its_lease_and_ends_all_the_same_ends_nothing(
+        self, redis: RedisClient, queue: JobQueue
+    ) -> None:
+        """Even a handler that will not be cancelled does not end the job that another run has."""
+        begun, done = asyncio.Event(), asyncio.Event()
+
+        async def stubborn(_job: AnswerJob, _context: JobContext) -> None:
+            begun.set()
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                done.set()
+
+        async with running(redis, {AnswerJob: stubborn}, lease_s=0.3):
+            await queue.enqueue(AnswerJob(message_id="m1"))
+            await begun.wait()
+            await redis.set(in_progress_key_prefix + "turn:m1", "other:1", px=5000)
+            await asyncio.wait_for(done.wait(), 5)
+            await asyncio.sleep(0.2)
+            assert await redis.get(in_progress_key_prefix + "turn:m1") == b"other:1"
+            assert await redis.zscore(Queue.TURNS, "turn:m1") is not None
 
     async def test_stop_gives_running_jobs_their_grace(self, redis: RedisClient, queue: JobQueue) -> None:
         """After stop no job begins, and those that run may end."""
