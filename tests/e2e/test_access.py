@@ -47,7 +47,9 @@ def service(directus_server: DirectusServer) -> Iterator[Rest]:
 
 
 def new_visitor(url: str, service: Rest, text: str) -> Visitor:
-    conversation = service.data("POST", "/items/conversations", json={})["id"]
+    conference = service.data("POST", "/items/conferences", json={"name": "A conference"})["id"]
+    service.data("POST", "/items/sessions", json={"title": "One of its sessions", "conference_id": conference})
+    conversation = service.data("POST", "/items/conversations", json={"conference_id": conference})["id"]
     body = {"conversation_id": conversation, "role": "user", "messageText": text}
     question = service.data("POST", "/items/messages", json=body)["id"]
     share = service.data(
@@ -102,15 +104,20 @@ def test_erleahs_user_can_do_its_work(service: Rest) -> None:
         ("GET", "/revisions"),
         ("GET", "/schema/snapshot"),
         ("POST", "/collections"),
-        ("DELETE", f"/items/conferences/{ANSWERS}"),
-        ("DELETE", f"/items/conversations/{ANSWERS}"),
     ],
 )
 def test_erleahs_user_can_do_nothing_else(service: Rest, method: str, path: str) -> None:
-    """A stolen key opens no users, no flows (with their secret), no schema, and deletes no content."""
+    """A stolen key opens no users, no flows (with their secret) and no schema."""
     answer = service.call(method, path, json={"collection": "x"} if method == "POST" else None)
     rows = answer.json().get("data") if answer.is_success else None
     assert answer.status_code == FORBIDDEN or rows == [], answer.text
+
+
+def test_erleahs_user_deletes_messages_only(service: Rest) -> None:
+    """A stolen key wipes no content and no conversation."""
+    for collection in ("conferences", "sessions", "exhibitors", "speakers", "conversations"):
+        row = service.data("POST", f"/items/{collection}", json={})["id"]
+        assert service.call("DELETE", f"/items/{collection}/{row}").status_code == FORBIDDEN, collection
 
 
 def test_erleahs_user_shares_conversations_only(service: Rest) -> None:
@@ -151,6 +158,7 @@ def test_a_visitor_reaches_nothing_else(visitor: Visitor, other: Visitor) -> Non
         ("GET", f"/items/messages/{other.question}", None),
         ("GET", f"/items/conversations/{other.conversation}", None),
         ("GET", "/items/sessions", None),
+        ("GET", "/items/conferences", None),
         ("GET", "/users", None),
         ("GET", "/shares", None),
         ("GET", "/flows", None),
@@ -164,6 +172,9 @@ def test_a_visitor_reaches_nothing_else(visitor: Visitor, other: Visitor) -> Non
         answer = visitor.rest.call(method, path, json=body)
         rows = answer.json().get("data") if answer.is_success else None
         assert answer.status_code == FORBIDDEN or rows == [], (method, path, answer.text)
+    nested = visitor.rest.call("GET", "/items/messages", params={"fields": "*,conversation_id.conference_id.*.*"})
+    assert "A conference" not in nested.text
+    assert "One of its sessions" not in nested.text
 
 
 def test_nobody_reads_anything_without_a_share(directus_server: DirectusServer, visitor: Visitor) -> None:
