@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["TemplateFacetWriter"]
 
 _SENTENCES_PER_FACET = 2
-"""Two sentences keep an aspect apart from the rest. Sample conference, static embedder, nDCG@10 of
-vague questions: published score 0.410 with two and 0.388 with three; best two facets 0.427 and 0.403."""
+"""Two sentences keep an aspect apart from the rest. Sample conference, static embedder, nDCG@10 of 33
+vague questions by the mean of an entity's best two facets: 0.398 with one sentence, 0.423 with two, 0.403
+with three, 0.412 with five; the master text has 0.408. Differences of this size are within the noise."""
 
 _SESSIONS_PER_SPEAKER = 5
 _TERMS_PER_FACET = 15
