@@ -169,7 +169,7 @@ async def _embeddings(settings: Settings) -> str:
 async def _models(settings: Settings) -> str:
     model = make_language_model(settings)
     try:
-        names = [provider.name for provider in model.providers]
+        names = model.provider_names
     finally:
         await model.aclose()
     if not model.has_model:

@@ -11,8 +11,7 @@ from cli.terminal import command_settings, run, say
 from services.directus.client import Directus
 
 if TYPE_CHECKING:
-    from ingest.load import LoadReport
-
+    from ingest.load_report import LoadReport
     from services.settings import Settings
 
 __all__ = ["load", "load_data", "tell"]

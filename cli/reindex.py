@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,8 @@ from services.queue.jobs import ReindexJob
 from services.redis import connect_redis
 
 if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
     from services.settings import Settings
 
 __all__ = ["reindex", "wait_with_progress"]
@@ -24,7 +27,7 @@ LOOK_S = 0.2
 
 @click.command()
 @click.option("--conference", metavar="ID", help="Only this conference; all of them when left out.")
-@click.option("--entity", type=click.Choice(list(EntityType)), help="Only this kind.")
+@click.option("--entity", type=click.Choice([each.value for each in EntityType]), help="Only this kind.")
 @click.option("--full", is_flag=True, help="Build anew beside the old index and switch at the end.")
 @click.option("--wait", is_flag=True, help="Show progress and stay until it is done.")
 def reindex(*, conference: str | None, entity: str | None, full: bool, wait: bool) -> int:
@@ -55,7 +58,8 @@ async def wait_with_progress(queue: JobQueue, job: ReindexJob) -> dict[str, Any]
     ending = asyncio.create_task(queue.result(job, WAIT_S))
     if not is_terminal():
         return dict(await ending)
-    with click.progressbar(length=1, label="Indexing", file=click.get_text_stream("stderr"), show_eta=False) as bar:
+    bar: ProgressBar[int]
+    with click.progressbar(length=1, label="Indexing", file=sys.stderr, show_eta=False) as bar:
         while not ending.done():
             progress = await queue.progress(job.job_id)
             if progress is not None and progress.total:

@@ -24,8 +24,10 @@ WAIT_S = 30.0
 @click.command()
 @click.argument("query")
 @click.option("--conference", metavar="ID", required=True, help="Where to look.")
-@click.option("--entity", type=click.Choice(list(EntityType)), required=True, help="What to look for.")
-@click.option("--mode", type=click.Choice(list(SearchMode)), default="auto", show_default=True)
+@click.option(
+    "--entity", type=click.Choice([each.value for each in EntityType]), required=True, help="What to look for."
+)
+@click.option("--mode", type=click.Choice([each.value for each in SearchMode]), default="auto", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
 def search(*, query: str, conference: str, entity: str, mode: str, limit: int, as_json: bool) -> int:

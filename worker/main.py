@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from assistants.registry import make_assistants
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from assistants.interface import Toolbox
+from assistants.registry import make_assistants
+from ingest.facet_writers.factory import make_facet_writer
 from ingest.jobs import index_handlers
+from ingest.services import IngestServices
 from search.index import SearchIndex
+from search.writer import IndexWriter
 from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
-from services.errors import ConfigurationError, ErleahError, ServiceUnavailableError
+from services.errors import ConfigurationError, ErleahError, NotFoundError, ServiceUnavailableError
 from services.llm.chain import make_language_model
 from services.logging import configure_logging, get_logger
 from services.queue.job_queue import JobQueue
@@ -207,28 +213,31 @@ def _runners(worker: Worker) -> tuple[JobRunner, JobRunner]:
     async def search(job: SearchJob, _context: JobContext) -> dict[str, Any]:
         return await run_search(job, services.toolbox.index)
 
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     turns = JobRunner(
         worker.redis,
         Queue.TURNS,
         {AnswerJob: answer, SearchJob: search},
         max_jobs=settings.worker_max_turns,
         job_timeout_s=settings.turn_timeout_s + TURN_JOB_MARGIN_S,
+        worker_id=worker_id,
     )
     index = JobRunner(
         worker.redis,
         Queue.INDEX,
         index_handlers(
-            settings=settings,
-            directus=services.directus,
-            vectors=worker.vectors,
-            embedder=worker.embedder,
-            model=services.model,
-            queue=services.queue,
-            redis=worker.redis,
+            IngestServices(
+                directus=services.directus,
+                index=IndexWriter(worker.vectors, worker.embedder),
+                facets=make_facet_writer(settings, services.model),
+                queue=services.queue,
+                redis=worker.redis,
+            )
         ),
         max_jobs=INDEX_JOBS,
         job_timeout_s=INDEX_JOB_TIMEOUT_S,
         poll_delay_s=0.1,
+        worker_id=worker_id,
     )
     return turns, index
 
@@ -246,6 +255,8 @@ async def _look_around(worker: Worker) -> None:
             await check()
         except ConfigurationError:
             raise
+        except NotFoundError as error:
+            log.info("worker.nothing_indexed", reason=str(error))
         except ErleahError as error:
             log.warning("worker.service_away", service=name, reason=str(error))
 
