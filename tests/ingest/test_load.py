@@ -11,7 +11,7 @@ import pytest
 
 from ingest.load import load_folder
 from ingest.load_report import Counts, LoadReport
-from services.errors import AccessDeniedError, InvalidInputError, ServiceUnavailableError
+from services.errors import AccessDeniedError, InvalidInputError, ServiceRejectedError, ServiceUnavailableError
 from standins.directus import DirectusStandIn
 
 if TYPE_CHECKING:
@@ -331,6 +331,24 @@ async def test_a_row_too_large_for_directus_is_named_and_the_rest_of_its_batch_l
     assert report.counts["sessions"] == Counts(created=2, skipped=1)
 
 
+async def test_a_row_directus_rejects_is_named_and_the_rest_of_its_batch_loaded(
+    directus: Directus, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL does with a text longer than its column."""
+    folder.write(sessions=[session("a"), session("b", room="too long"), session("c")])
+    real_create = directus.create_items
+
+    async def create(collection: str, rows: Any, **options: Any) -> Any:  # noqa: ANN401 - as the real one
+        if any(row.get("room") == "too long" for row in rows):
+            raise ServiceRejectedError("directus", "VALUE_TOO_LONG")
+        return await real_create(collection, rows, **options)
+
+    monkeypatch.setattr(directus, "create_items", create)
+    report = await load_folder(directus, folder.path)
+    assert said(report) == ["sessions.json[1] 'b': VALUE_TOO_LONG"]
+    assert report.counts["sessions"] == Counts(created=2, skipped=1)
+
+
 async def test_many_large_rows_go_in_portions_directus_takes(
     directus: Directus, standin: DirectusStandIn, folder: Folder
 ) -> None:
@@ -338,7 +356,7 @@ async def test_many_large_rows_go_in_portions_directus_takes(
     report = await load_folder(directus, folder.path)
     assert report.problems == []
     assert report.counts["sessions"].created == 30
-    assert max(len(write.rows) for write in standin.writes if write.collection == "sessions") <= 5
+    assert [len(write.rows) for write in standin.writes if write.collection == "sessions"] == [4] * 7 + [2]
 
 
 async def test_a_creation_whose_answer_was_lost_is_no_problem(

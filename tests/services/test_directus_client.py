@@ -283,6 +283,20 @@ async def test_an_array_patch_is_one_request_with_every_row_in_it() -> None:
     assert json.loads(request.content) == rows
 
 
+async def test_a_query_travels_in_the_address_and_only_a_long_one_in_the_body() -> None:
+    """Proxies know GET better than SEARCH, and cut addresses at 8 kB."""
+    script = Script(data([]))
+    directus = client(script)
+    await directus.read_items("messages", filter={"id": {"_in": [KEY] * 50}}, sort=["-seq"], limit=5, page=2)
+    await directus.read_items("messages", filter={"id": {"_in": [KEY] * 500}}, sort=["-seq"], limit=5, page=2)
+    short, long = script.asked
+    assert short.method == "GET"
+    assert json.loads(short.url.params["filter"]) == {"id": {"_in": [KEY] * 50}}
+    assert [short.url.params[name] for name in ("sort", "limit", "page")] == ["-seq", "5", "2"]
+    query = {"filter": {"id": {"_in": [KEY] * 500}}, "sort": ["-seq"], "limit": 5, "page": 2}
+    assert (long.method, dict(long.url.params), json.loads(long.content)) == ("SEARCH", {}, {"query": query})
+
+
 async def test_an_administrator_s_silence_about_a_missing_row_is_not_found_too() -> None:
     with pytest.raises(NotFoundError):
         await client(Script(httpx.Response(204))).update_item("messages", KEY, {"seq": 1})
