@@ -1,0 +1,115 @@
+"""An index in memory or at a path, and an embedder whose vectors a reader can work out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from search.entity import IndexedEntity
+from search.index import SearchIndex
+from search.query import EntityType
+from search.writer import IndexWriter
+from services.vectors import Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+
+class WordEmbedder:
+    """A text is ``cos=0.8``: the vector at that cosine to the first axis. Other texts point along the first.
+
+    ``embedded`` lists every text that was paid for.
+    """
+
+    def __init__(self, family: str = "test", model: str = "words", dimensions: int = 2) -> None:
+        self.family = family
+        self.identity = f"{family}-{model}-{dimensions}"
+        self.dimensions = dimensions
+        self.embedded: list[str] = []
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        self.embedded.extend(texts)
+        cosines = [float(text.split("cos=")[1].split()[0]) if "cos=" in text else 1.0 for text in texts]
+        return [[one, math.sqrt(1 - one * one), *[0.0] * (self.dimensions - 2)] for one in cosines]
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class MakeEntity(Protocol):
+    def __call__(
+        self,
+        number: int,
+        *,
+        kind: EntityType = EntityType.SESSIONS,
+        conference: str = "c1",
+        master: str = "cos=0.5",
+        facets: dict[str, str] | None = None,
+        **payload: Any,  # noqa: ANN401 - any JSON
+    ) -> IndexedEntity: ...
+
+
+@pytest.fixture
+def entity() -> MakeEntity:
+    """Makes an entity whose id ends in ``number``."""
+
+    def make(
+        number: int,
+        *,
+        kind: EntityType = EntityType.SESSIONS,
+        conference: str = "c1",
+        master: str = "cos=0.5",
+        facets: dict[str, str] | None = None,
+        **payload: Any,  # noqa: ANN401 - any JSON
+    ) -> IndexedEntity:
+        texts = {"master": master, **(facets or {})}
+        return IndexedEntity(
+            f"00000000-0000-4000-8000-{number:012}", kind, conference, f"Title {number}", texts, payload
+        )
+
+    return make
+
+
+@pytest.fixture
+def embedder() -> WordEmbedder:
+    return WordEmbedder()
+
+
+@pytest.fixture
+def other_embedder() -> WordEmbedder:
+    """Another model, of the same size: only its name tells them apart."""
+    return WordEmbedder(model="otherwords")
+
+
+@pytest.fixture(params=["memory", "path"])
+async def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Vectors]:
+    made = Vectors("embedded://" if request.param == "memory" else f"embedded://{tmp_path}/index")
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+def writer(vectors: Vectors, embedder: WordEmbedder) -> IndexWriter:
+    return IndexWriter(vectors, embedder)
+
+
+@pytest.fixture
+def index(vectors: Vectors, embedder: WordEmbedder) -> SearchIndex:
+    return SearchIndex(vectors, embedder)
+
+
+@pytest.fixture
+def fill(writer: IndexWriter) -> Callable[..., Any]:
+    """Makes a whole run over all types, of the entities handed in, and returns its report."""
+
+    async def run(*entities: IndexedEntity, full: bool = False, by: IndexWriter | None = None) -> Any:  # noqa: ANN401 - an IndexReport
+        async with await (by or writer).begin(list(EntityType), full=full) as build:
+            await build.write(entities)
+            for conference in sorted({one.conference_id for one in entities}):
+                await build.close_conference(conference)
+            return await build.finish()
+
+    return run

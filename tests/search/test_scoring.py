@@ -1,0 +1,97 @@
+"""The formulas, on numbers worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.query import EntityType
+from search.scoring import auto_score, published_score, ranked_by_both, ranked_by_facets, ranked_by_master
+from search.thresholds import thresholds_for
+from services.vectors import Hit
+
+
+def hit(entity: str, facet: str | None, score: float) -> Hit:
+    payload = {
+        "entity_id": entity,
+        "entity_type": "sessions",
+        "title": f"T {entity}",
+        "conference_id": "c",
+        "room": "A",
+    }
+    internal = {"text": "t", "text_hash": "h", "source_hash": "s", "indexed_at": 1.0}
+    return Hit("x", score, payload | internal | ({"facet_key": facet} if facet else {}))
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([], 0.0),
+        ([0.8], 0.6 * 0.8 + 0.4 * 0.25),  # one match: 0.58
+        ([0.9, 0.7, 0.5], 0.6 * 0.7 + 0.4 * 0.75),  # 0.72
+        ([0.5, 0.5, 0.5, 0.5], 0.6 * 0.5 + 0.4),  # four count for all: 0.70
+        ([0.5] * 6, 0.6 * 0.5 + 0.4),  # and more than four for no more
+    ],
+)
+def test_the_published_formula(scores: list[float], expected: float) -> None:
+    """0.6 times the mean plus 0.4 times the share of four matches."""
+    assert published_score(scores) == pytest.approx(expected)
+
+
+def test_several_matches_outrank_a_single_better_one() -> None:
+    """What the published formula is for: three facets at 0.6 (0.66) before one at 0.8 (0.58)."""
+    hits = [hit("one", "a", 0.8), *[hit("many", facet, 0.6) for facet in ("a", "b", "c")]]
+    ranked = ranked_by_facets(hits, 10)
+    assert [(found.entity_id, found.score, found.facet_matches) for found in ranked] == [
+        ("many", 0.66, 3),
+        ("one", 0.58, 1),
+    ]
+    assert ranked[0].facet_scores == {"a": 0.6, "b": 0.6, "c": 0.6}
+
+
+def test_a_result_shows_what_answers_need_and_nothing_internal() -> None:
+    """Texts, hashes and stamps stay in the index."""
+    [found] = ranked_by_facets([hit("e", "a", 0.5)], 10)
+    assert (found.title, found.entity_type) == ("T e", EntityType.SESSIONS)
+    assert set(found.payload) == {"entity_id", "entity_type", "title", "conference_id", "room"}
+
+
+def test_the_cut_is_after_the_sorting_and_equal_scores_have_an_order() -> None:
+    """The best ``limit`` stay; ties are in the order of ids."""
+    ranked = ranked_by_master([hit("c", None, 0.5), hit("b", None, 0.5), hit("a", None, 0.4), hit("d", None, 0.9)], 3)
+    assert [found.entity_id for found in ranked] == ["d", "b", "c"]
+
+
+def test_an_entity_is_named_once() -> None:
+    """Two points of one entity make one result, by the better one."""
+    ranked = ranked_by_master([hit("a", None, 0.3), hit("a", None, 0.7)], 10)
+    assert [(found.entity_id, found.score) for found in ranked] == [("a", 0.7)]
+
+
+def test_scores_stay_within_nought_and_one() -> None:
+    """A text that points away from the question scores 0."""
+    assert ranked_by_master([hit("a", None, -0.4)], 10)[0].score == 0.0
+
+
+def test_the_default_by_hand() -> None:
+    """0.6 best facet + 0.2 profile + 0.2 mean of the best three, where the floor stands for what was not fetched."""
+    assert auto_score([0.9, 0.6, 0.3, 0.1], 0.5) == pytest.approx(0.54 + 0.1 + 0.2 * 0.6)
+    assert auto_score([0.9], 0.5, floor=0.3) == pytest.approx(0.54 + 0.1 + 0.2 * 0.5)
+
+
+def test_the_default_knows_entities_by_either_way() -> None:
+    """One seen only by its profile and one only by a facet are both ranked; the least score stands in."""
+    ranked = ranked_by_both(
+        [hit("f", "a", 0.9), hit("both", "a", 0.6)], [hit("m", None, 0.8), hit("both", None, 0.4)], 10
+    )
+    by_id = {found.entity_id: found.score for found in ranked}
+    assert by_id["f"] == pytest.approx(auto_score([0.9], 0.4, 0.6))
+    assert by_id["m"] == pytest.approx(auto_score([], 0.8, 0.6))
+    assert by_id["both"] == pytest.approx(auto_score([0.6], 0.4, 0.6))
+
+
+def test_each_family_has_its_thresholds_and_openai_the_published_one() -> None:
+    """0.5 for OpenAI's facets as published; a family nobody measured cuts nothing."""
+    assert thresholds_for("openai").facet == 0.5
+    assert 0 < thresholds_for("local").facet < 0.5
+    assert 0 < thresholds_for("fastembed").facet < 0.5
+    assert thresholds_for("new").facet == 0.0

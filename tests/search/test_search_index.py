@@ -1,0 +1,282 @@
+"""Searching: isolation, filters, thresholds, modes, and what a search says that can't be."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from search.index import SearchIndex
+from search.query import EntityType, SearchMode, SearchQuery, TimeRange
+from search.writer import IndexWriter
+from services.errors import IndexMismatchError, InvalidInputError, NotFoundError, ServiceUnavailableError
+from services.vectors import Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from search.query import SearchResult
+    from tests.search.conftest import MakeEntity, WordEmbedder
+
+    Fill = Callable[..., Any]
+
+PRAGUE = timezone(timedelta(hours=2))
+
+
+def ask(mode: SearchMode = SearchMode.MASTER, **more: Any) -> SearchQuery:  # noqa: ANN401 - fields of SearchQuery
+    wanted = {"text": "q", "conference_id": "c1", "entity_type": EntityType.SESSIONS, "mode": mode}
+    return SearchQuery(**(wanted | more))
+
+
+def ids(result: SearchResult) -> list[int]:
+    return [int(found.entity_id[-12:]) for found in result.results]
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+async def test_a_conference_sees_its_own_only(
+    mode: SearchMode, index: SearchIndex, fill: Fill, entity: MakeEntity
+) -> None:
+    """In every mode; the other conference's better match is not there, and an unknown conference has nothing."""
+    facets = {"why_attend": "cos=0.9"}
+    await fill(
+        entity(1, conference="c1", master="cos=0.5", facets={"why_attend": "cos=0.4"}),
+        entity(2, conference="c2", master="cos=0.9", facets=facets),
+    )
+    assert ids(await index.search(ask(mode))) == [1]
+    assert ids(await index.search(ask(mode, conference_id="c2"))) == [2]
+    unknown = await index.search(ask(mode, conference_id="c3"))
+    assert (unknown.results, unknown.mode) == ((), mode)
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+async def test_types_do_not_mix(mode: SearchMode, index: SearchIndex, fill: Fill, entity: MakeEntity) -> None:
+    """A search of speakers gives speakers."""
+    await fill(entity(1), entity(2, kind=EntityType.SPEAKERS), entity(3, kind=EntityType.EXHIBITORS))
+    for number, kind in ((1, EntityType.SESSIONS), (2, EntityType.SPEAKERS), (3, EntityType.EXHIBITORS)):
+        result = await index.search(ask(mode, entity_type=kind))
+        assert ids(result) in ([number], [] if mode is SearchMode.FACETED else [number])
+        assert {found.entity_type for found in result.results} <= {kind}
+
+
+async def test_faceted_is_the_published_formula_to_the_number(
+    index: SearchIndex, fill: Fill, entity: MakeEntity
+) -> None:
+    """Three facets at 0.6 score 0.66 and come before one facet at 0.8 with 0.58."""
+    await fill(
+        entity(1, facets={"why_attend": "cos=0.8"}),
+        entity(
+            2, facets={"why_attend": "cos=0.6", "problems_addressed": "cos=0.6 b", "what_you_will_learn": "cos=0.6 c"}
+        ),
+    )
+    result = await index.search(ask(SearchMode.FACETED))
+    assert [(found.title, found.score, found.facet_matches) for found in result.results] == [
+        ("Title 2", 0.66, 3),
+        ("Title 1", 0.58, 1),
+    ]
+    assert result.results[1].facet_scores == {"why_attend": 0.8}
+
+
+async def test_faceted_fetches_five_points_for_each_wanted_entity(
+    index: SearchIndex, fill: Fill, entity: MakeEntity
+) -> None:
+    """With a limit of 1 the sixth facet point is not seen: five of an entity's six facets count."""
+    keys = (
+        "what_you_will_learn",
+        "problems_addressed",
+        "who_should_attend",
+        "topics_and_technologies",
+        "format_and_level",
+        "why_attend",
+    )
+    await fill(entity(1, facets={key: f"cos=0.{9 - at}" for at, key in enumerate(keys)}))
+    [found] = (await index.search(ask(SearchMode.FACETED, limit=1))).results
+    assert found.facet_matches == 5
+    assert found.score == pytest.approx(0.6 * 0.7 + 0.4)
+
+
+@pytest.mark.parametrize(
+    ("family", "mode", "below", "above"),
+    [
+        ("openai", SearchMode.FACETED, "cos=0.49", "cos=0.51"),
+        ("local", SearchMode.FACETED, "cos=0.23", "cos=0.25"),
+        ("local", SearchMode.MASTER, "cos=0.17", "cos=0.19"),
+        ("local", SearchMode.AUTO, "cos=0.21", "cos=0.23"),
+        ("fastembed", SearchMode.FACETED, "cos=0.27", "cos=0.29"),
+        ("fastembed", SearchMode.MASTER, "cos=0.27", "cos=0.29"),
+        ("fastembed", SearchMode.AUTO, "cos=0.25", "cos=0.27"),
+    ],
+)
+async def test_what_is_below_the_familys_threshold_is_not_found(
+    family: str, mode: SearchMode, *, below: str, above: str, embedder: WordEmbedder, entity: MakeEntity
+) -> None:
+    """Nothing near enough is an empty result; a little nearer is one."""
+    embedder.family, embedder.identity = family, f"{family}-x-2"
+    vectors = Vectors("embedded://")
+    writer, index = IndexWriter(vectors, embedder), SearchIndex(vectors, embedder)
+    for number, (text, expected) in enumerate(((below, []), (above, [1]))):
+        await writer.upsert(entity(number, master=text, facets={"why_attend": text}))
+        assert ids(await index.search(ask(mode))) == expected + ([0] if expected and mode is SearchMode.AUTO else [])
+    await vectors.aclose()
+
+
+async def test_times_are_alternatives_and_the_end_is_not_within(
+    index: SearchIndex, fill: Fill, entity: MakeEntity
+) -> None:
+    """Either of two ranges; an offset in the data and another in the question mean the same moment."""
+    ten = datetime(2026, 7, 8, 10, tzinfo=PRAGUE)
+    await fill(*[entity(n, start_time=(ten + timedelta(hours=n)).isoformat()) for n in range(5)], entity(9))
+    morning = TimeRange(datetime(2026, 7, 8, 8, tzinfo=UTC), datetime(2026, 7, 8, 10, tzinfo=UTC))
+    result = await index.search(ask(times=(morning,)))
+    assert sorted(ids(result)) == [0, 1]
+    late = TimeRange(start=ten + timedelta(hours=4))
+    assert sorted(ids(await index.search(ask(times=(morning, late))))) == [0, 1, 4]
+    assert result.filters["times"] == [["2026-07-08T08:00:00+00:00", "2026-07-08T10:00:00+00:00"]]
+
+
+async def test_rooms_are_alternatives_and_join_with_times(index: SearchIndex, fill: Fill, entity: MakeEntity) -> None:
+    """In Hall A or B, and in the morning."""
+    nine = datetime(2026, 7, 8, 9, tzinfo=UTC)
+    await fill(
+        entity(1, room="Hall A", start_time=nine.isoformat()),
+        entity(2, room="Hall B", start_time=nine.isoformat()),
+        entity(3, room="Hall C", start_time=nine.isoformat()),
+        entity(4, room="Hall A", start_time=(nine + timedelta(hours=9)).isoformat()),
+    )
+    assert sorted(ids(await index.search(ask(rooms=("Hall A", "Hall B"))))) == [1, 2, 4]
+    both = ask(rooms=("Hall A", "Hall B"), times=(TimeRange(end=nine + timedelta(hours=1)),))
+    assert sorted(ids(await index.search(both))) == [1, 2]
+    assert (await index.search(both)).filters["rooms"] == ["Hall A", "Hall B"]
+
+
+async def test_exhibitors_and_speakers_have_no_times_to_be_filtered_by(
+    index: SearchIndex, fill: Fill, entity: MakeEntity
+) -> None:
+    """A time in the question does not hide the stands, and the result says that it was not applied."""
+    await fill(entity(1, kind=EntityType.EXHIBITORS))
+    late = TimeRange(start=datetime(2030, 1, 1, tzinfo=UTC))
+    result = await index.search(ask(entity_type=EntityType.EXHIBITORS, times=(late,), rooms=("Nowhere",)))
+    assert ids(result) == [1]
+    assert result.filters == {"conference_id": "c1"}
+
+
+async def test_at_most_the_limit_and_a_limit_within_bounds(index: SearchIndex, fill: Fill, entity: MakeEntity) -> None:
+    """Best first, cut at the limit; 0 and 101 are refused by name."""
+    await fill(*[entity(n, master=f"cos=0.{n}", facets={"why_attend": f"cos=0.{n}"}) for n in range(1, 10)])
+    for mode in SearchMode:
+        assert ids(await index.search(ask(mode, limit=3))) == [9, 8, 7]
+    for limit in (0, 101):
+        with pytest.raises(InvalidInputError, match="limit"):
+            await index.search(ask(limit=limit))
+
+
+async def test_a_missing_index_says_to_reindex(index: SearchIndex) -> None:
+    """Before anything was ever indexed, every mode names the command; counting is nought."""
+    for mode in SearchMode:
+        with pytest.raises(NotFoundError, match=r"conference c1 is not indexed: run `erleah reindex`"):
+            await index.search(ask(mode))
+    with pytest.raises(NotFoundError, match="erleah reindex"):
+        await index.check()
+    assert set((await index.counts("c1")).values()) == {0}
+
+
+async def test_counts_tell_what_a_conference_has(index: SearchIndex, fill: Fill, entity: MakeEntity) -> None:
+    """By type, of that conference alone."""
+    await fill(entity(1), entity(2), entity(3, kind=EntityType.SPEAKERS), entity(4, conference="c2"))
+    assert await index.counts("c1") == {EntityType.SESSIONS: 2, EntityType.EXHIBITORS: 0, EntityType.SPEAKERS: 1}
+    await index.check()
+
+
+async def test_another_embedder_is_refused_even_of_the_same_size(
+    vectors: Vectors, fill: Fill, entity: MakeEntity, other_embedder: WordEmbedder
+) -> None:
+    """The error names both embedders and the command that mends it; no question is embedded for it."""
+    await fill(entity(1))
+    stranger = SearchIndex(vectors, other_embedder)
+    for mode in SearchMode:
+        with pytest.raises(
+            IndexMismatchError, match=r"built with test-words-2, .* say test-otherwords-2 .*erleah reindex --full"
+        ):
+            await stranger.search(ask(mode))
+    assert other_embedder.embedded == []
+
+
+async def test_a_collection_that_someone_else_made_with_vectors_of_another_size_is_refused(
+    vectors: Vectors, index: SearchIndex
+) -> None:
+    """A plain collection of the contract's name, three numbers wide, is noticed by its size."""
+    for name in ("sessions_master", "sessions_facets"):
+        await vectors.create_collection(name, 3, {})
+    with pytest.raises(IndexMismatchError, match=r"vectors of 3 numbers.*erleah reindex --full"):
+        await index.search(ask())
+
+
+async def test_a_switch_to_another_embedder_is_noticed_by_a_running_reader(
+    *,
+    index: SearchIndex,
+    vectors: Vectors,
+    fill: Fill,
+    entity: MakeEntity,
+    other_embedder: WordEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A check holds for seconds, not for the life of the process."""
+    await fill(entity(1))
+    assert ids(await index.search(ask())) == [1]
+    await fill(entity(1), full=True, by=IndexWriter(vectors, other_embedder))
+    monkeypatch.setattr("search.index._CHECKED_FOR_S", 0.0)
+    with pytest.raises(IndexMismatchError):
+        await index.search(ask())
+
+
+async def test_a_question_is_embedded_once_however_often_it_is_asked(
+    index: SearchIndex, fill: Fill, entity: MakeEntity, embedder: WordEmbedder
+) -> None:
+    """At the same time and later, of all types; another question is its own."""
+    await fill(entity(1), entity(2, kind=EntityType.SPEAKERS))
+    embedder.embedded.clear()
+    await asyncio.gather(*(index.search(ask(entity_type=kind)) for kind in EntityType for _ in range(3)))
+    await index.search(ask())
+    assert embedder.embedded == ["q"]
+    await index.search(ask(text="another"))
+    assert embedder.embedded == ["q", "another"]
+
+
+async def test_a_failed_embedding_is_asked_for_again(
+    index: SearchIndex, fill: Fill, entity: MakeEntity, embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is not remembered, nor is an asker's cancellation passed on to the others."""
+    await fill(entity(1))
+    real = embedder.embed
+
+    async def failing(texts: list[str]) -> list[list[float]]:
+        raise ServiceUnavailableError("embeddings", "away")
+
+    monkeypatch.setattr(embedder, "embed", failing)
+    with pytest.raises(ServiceUnavailableError):
+        await index.search(ask())
+    gate = asyncio.Event()
+
+    async def slow(texts: list[str]) -> list[list[float]]:
+        await gate.wait()
+        return await real(texts)
+
+    monkeypatch.setattr(embedder, "embed", slow)
+    first, second = (asyncio.create_task(index.search(ask())) for _ in range(2))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    gate.set()
+    assert ids(await second) == [1]
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_a_question_without_end_is_cut(
+    index: SearchIndex, fill: Fill, entity: MakeEntity, embedder: WordEmbedder
+) -> None:
+    """100,000 characters cost no more than a long question."""
+    await fill(entity(1))
+    embedder.embedded.clear()
+    assert ids(await index.search(ask(text="x" * 100_000))) == [1]
+    assert [len(text) for text in embedder.embedded] == [2000]
