@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from services.logging import get_logger
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
@@ -25,6 +27,8 @@ STATIC_FILES: Final = Path(str(files("widget"))) / "static"
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:*]+")
 """What may be named in a policy; anything else could end the directive it stands in."""
+
+_log = get_logger(__name__)
 
 _REVALIDATE: Final = "no-cache"
 """Kept, and asked after with its ETag: a new version is seen at once, and costs 304 otherwise."""
@@ -50,12 +54,13 @@ def window_routes(settings: Settings, folder: Path = STATIC_FILES) -> list[BaseR
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"widget/{query}", status_code=308)
 
-    static = _Policed(StaticFiles(directory=folder, html=True, check_dir=False), settings)
-    return [
-        Route("/widget", with_slash),
-        Route("/widget/config.json", configuration),
-        Mount("/widget", static),
-    ]
+    routes: list[BaseRoute] = [Route("/widget", with_slash), Route("/widget/config.json", configuration)]
+    if folder.is_dir():
+        routes.append(Mount("/widget", _Policed(StaticFiles(directory=folder, html=True), settings)))
+    else:
+        # Hooks and answers need no page; one that is missing is an installation to mend, not to stop.
+        _log.error("window_files_missing", folder=str(folder))
+    return routes
 
 
 def content_security_policy(settings: Settings) -> str:

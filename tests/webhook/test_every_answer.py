@@ -26,7 +26,6 @@ WIDGET = "https://conference.example"
         ("POST", "/api/messages", 401),
         ("POST", "/api/conversations", 422),
         ("GET", "/widget/nothing-here.js", 404),
-        ("POST", "/widget/", 405),
         ("GET", "/metrics", 404),
     ],
 )

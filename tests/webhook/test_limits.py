@@ -124,6 +124,26 @@ async def test_while_redis_is_away_each_receiver_counts_by_itself_at_once(
     assert time.perf_counter() - started < 1.5
 
 
+async def test_an_outage_of_redis_is_waited_for_once_and_not_by_each_request(
+    redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook.limits._REDIS_TIMEOUT_S", 0.2)
+    limits = RateLimits(per_minute=100, redis=redis)
+    tries = 0
+
+    async def silent(*_: object) -> bool:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(60)
+        return True
+
+    assert limits._shared is not None
+    monkeypatch.setattr(limits._shared, "hit", silent)
+    for _ in range(5):
+        await limits.spend("question:address", "a")
+    assert tries == 1
+
+
 async def test_of_many_at_once_no_more_pass_than_may(redis: RedisClient) -> None:
     limits = RateLimits(per_minute=5, redis=redis)
     spent = await asyncio.gather(*(limits.spend("q", "a") for _ in range(30)), return_exceptions=True)

@@ -58,6 +58,18 @@ async def test_nothing_outside_the_folder_is_served(page: httpx.AsyncClient, pat
     assert (await page.get(f"/widget/{path}")).status_code == 404
 
 
+async def test_a_page_is_looked_at_and_not_written_to(page: httpx.AsyncClient) -> None:
+    assert (await page.post("/widget/")).status_code == 405
+
+
+async def test_an_installation_without_the_page_takes_hooks_all_the_same(tmp_path: Path) -> None:
+    app = Starlette(routes=window_routes(settings_of(), tmp_path / "nothing"))
+    app.router.redirect_slashes = False  # as the receiver's app has it
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door.test") as client:
+        assert (await client.get("/widget/")).status_code == 404
+        assert (await client.get("/widget/config.json")).status_code == 200
+
+
 def test_a_page_may_load_its_own_files_and_talk_to_here_and_to_directus() -> None:
     settings = settings_of(
         directus_public_url="https://cms.example:8443/sub", cors_origins=("https://a.example", "https://b.example")
