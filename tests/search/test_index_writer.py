@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,11 +111,8 @@ async def test_two_writers_that_begin_with_nothing_fill_one_index(
     writer: IndexWriter, vectors: Vectors, embedder: WordEmbedder, entity: MakeEntity
 ) -> None:
     """Two processes that index their first row at the same time lose neither."""
-    builds = [
-        await maker.begin([EntityType.SESSIONS], full=False) for maker in (writer, IndexWriter(vectors, embedder))
-    ]
-    for number, build in enumerate(builds):
-        await build.write([entity(number)])
+    makers = (writer, IndexWriter(vectors, embedder))
+    await asyncio.gather(*(maker.upsert(entity(number)) for number, maker in enumerate(makers)))
     assert len(await writer.stored("c1", EntityType.SESSIONS)) == 2
 
 
