@@ -10,14 +10,13 @@ import pytest
 
 from services.directus.client import Directus
 from standins.directus import SERVICE_TOKEN, URL, DirectusStandIn
-from tests.e2e.directus_server import DirectusServer, directus_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
 
-__all__ = ["directus_server"]
+    from tests.e2e.directus_server import DirectusServer
 
 
 @dataclass(frozen=True)
