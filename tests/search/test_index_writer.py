@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from search.collection_names import ALL_NAMES
+from search.collection_names import ALL_NAMES, names_of
 from search.entity import IndexReport
 from search.query import EntityType, SearchQuery
+from search.standing import look_up
 from search.writer import IndexWriter
 from services.errors import IndexMismatchError, ServiceUnavailableError
 from services.vectors import Match, Vectors
@@ -110,9 +110,12 @@ async def test_a_single_entity_is_indexed_and_forgotten_at_once(
 async def test_two_writers_that_begin_with_nothing_fill_one_index(
     writer: IndexWriter, vectors: Vectors, embedder: WordEmbedder, entity: MakeEntity
 ) -> None:
-    """Two processes that index their first row at the same time lose neither."""
-    makers = (writer, IndexWriter(vectors, embedder))
-    await asyncio.gather(*(maker.upsert(entity(number)) for number, maker in enumerate(makers)))
+    """A process that saw no index yet, and makes one when another has made and filled it, hides nothing."""
+    late = IndexWriter(vectors, embedder)
+    nothing_yet = await look_up(vectors, names_of([EntityType.SESSIONS]))
+    await writer.upsert(entity(1))
+    await late._make_missing(nothing_yet)
+    await late.upsert(entity(2))
     assert len(await writer.stored("c1", EntityType.SESSIONS)) == 2
 
 
