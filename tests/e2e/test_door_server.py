@@ -179,6 +179,44 @@ def test_a_port_that_is_taken_is_said_by_the_settings_name() -> None:
         taken.close()
 
 
+async def test_an_answer_does_not_wait_for_a_delayed_ack() -> None:
+    no_delay: list[int] = []
+
+    async def look(_scope: Scope, _receive: Receive, send: Send) -> None:
+        (connection,) = server_side(address)
+        no_delay.append(connection)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    def server_side(address: str) -> list[int]:
+        """TCP_NODELAY of this process's sockets that were accepted at that port."""
+        port = httpx.URL(address).port
+        found = []
+        for number in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+            try:
+                copy = socket.socket(fileno=os.dup(number))
+            except OSError:
+                continue  # no socket, or closed since it was listed
+            with copy:
+                try:
+                    accepted = copy.getsockname()[1] == port and bool(copy.getpeername())
+                except (OSError, IndexError):
+                    continue  # it listens, or is of another family
+                if accepted:
+                    found.append(copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        return found
+
+    stop = asyncio.Event()
+    listener = listen("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    serving = asyncio.create_task(serve(look, listener, stop=stop))
+    async with httpx.AsyncClient(trust_env=False) as http:
+        await http.get(address)
+    stop.set()
+    await asyncio.wait_for(serving, 10)
+    assert no_delay == [1]
+
+
 def test_the_process_ends_well_on_sigterm_and_says_what_it_lacks_at_the_start() -> None:
     port = free_port()
     environment = {
