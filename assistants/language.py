@@ -51,7 +51,7 @@ _TELLING_WORDS = {
 }
 """For one or two words: only words that are of one of these languages and no English."""
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")  # noqa: RUF001 - the typographic apostrophe is what phones type
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 
 

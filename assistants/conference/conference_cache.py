@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from assistants.conference.facts import ConferenceFacts, gather_facts
 from services import redis_keys
 from services.directus_names import CONFERENCES, SESSIONS
+from services.errors import ErleahError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
     facts = gather_facts(row, sessions)
     try:
         await toolbox.redis.set(key, facts.model_dump_json(), ex=redis_keys.CONFERENCE_TTL_S)
-    except (RedisError, OSError) as error:
+    except (ErleahError, RedisError, OSError) as error:
         log.warning("conference.not_cached", reason=type(error).__name__)
     return facts
 
@@ -52,7 +53,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
 async def _cached(key: str, toolbox: Toolbox) -> ConferenceFacts | None:
     try:
         saved = await toolbox.redis.get(key)
-    except (RedisError, OSError):
+    except (ErleahError, RedisError, OSError):
         return None
     if not saved:
         return None

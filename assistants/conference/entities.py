@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from assistants.conference.facts import zone_of
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from assistants.interface import Understanding
 
 __all__ = ["Entities", "Span"]
@@ -30,7 +31,8 @@ class Entities(BaseModel):
 
     ``time`` and ``location`` are the visitor's words; ``times`` and ``rooms`` the filters they
     stand for. ``topic`` is what is left to search for, empty when the question only browses.
-    ``said`` names a question that asks for nothing: empty, hello, thanks, help.
+    ``said`` names a question that asks for nothing: empty, hello, thanks. ``now`` is the moment that
+    "today" and "next hour" were counted from (see ``ConferenceFacts.local_now``).
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -45,6 +47,7 @@ class Entities(BaseModel):
     kind: str | None = None
     who: bool = False
     said: str | None = None
+    now: datetime | None = None
     timezone: str = "UTC"
     conference: str = ""
 

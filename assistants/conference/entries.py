@@ -20,8 +20,10 @@ _SPEAKERS = 4
 _SESSIONS = 2
 
 
-def entry(row: Mapping[str, Any], phrases: Phrases, zone: ZoneInfo) -> str:
-    """A markdown list item; everything that comes from the row is escaped."""
+def entry(row: Mapping[str, Any], phrases: Phrases, zone: ZoneInfo, *, brief: bool = False) -> str:
+    """A markdown list item; everything that comes from the row is escaped. ``brief`` leaves out the why."""
+    if brief:
+        row = {key: value for key, value in row.items() if key != "description"}
     match row.get("type"):
         case "sessions":
             return _session(row, phrases, zone)
@@ -67,7 +69,7 @@ def _when(row: Mapping[str, Any], phrases: Phrases, zone: ZoneInfo) -> str:
     start, end = moment_of(row.get("start_time"), zone), moment_of(row.get("end_time"), zone)
     if start is None:
         return ""
-    until = f"–{end:%H:%M}" if end is not None and end.date() == start.date() else ""  # noqa: RUF001 - the dash of a span
+    until = f"\u2013{end:%H:%M}" if end is not None and end.date() == start.date() else ""
     return f"{day_of(start, phrases)}, {start:%H:%M}{until}"
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from assistants.interface import TurnView
 
-__all__ = ["best", "found"]
+__all__ = ["best", "found", "lacks_the_name"]
 
 
 def found(view: TurnView) -> list[dict[str, Any]]:
@@ -36,16 +36,31 @@ def best(view: TurnView) -> list[dict[str, Any]]:
     Bloomberg between those who are.
     """
     rows = found(view)
-    entities = Entities.of(view.understanding)
-    if not entities.names or view.understanding is None or view.understanding.search_type != SearchType.SPECIFIC.value:
-        return rows
-    patterns = [re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) for name in entities.names]
+    patterns = _name_patterns(view)
+    return _with_names(rows, patterns) or rows
+
+
+def lacks_the_name(view: TurnView) -> bool:
+    """Whether something was asked for by name, and nothing that was found has that name."""
+    patterns = _name_patterns(view)
+    return bool(patterns) and not _with_names(found(view), patterns)
+
+
+def _with_names(rows: list[dict[str, Any]], patterns: list[re.Pattern[str]]) -> list[dict[str, Any]]:
+    """The rows that have most of the names: in what names them, else anywhere."""
     for fields in (_NAME_FIELDS, _ALL_FIELDS):
         scored = [(sum(bool(pattern.search(_text(row, fields))) for pattern in patterns), row) for row in rows]
         most = max((count for count, _ in scored), default=0)
         if most:
             return [row for count, row in scored if count == most]
-    return rows
+    return []
+
+
+def _name_patterns(view: TurnView) -> list[re.Pattern[str]]:
+    entities = Entities.of(view.understanding)
+    if view.understanding is None or view.understanding.search_type != SearchType.SPECIFIC.value:
+        return []
+    return [re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) for name in entities.names]
 
 
 _NAME_FIELDS = ("title", "speakers", "company", "position")

@@ -12,27 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 from assistants.conference.entities import Entities
 from assistants.conference.entries import entry
-from assistants.conference.found import best, found
+from assistants.conference.found import best, found, lacks_the_name
 from assistants.conference.intents import Intent
 from assistants.conference.phrases import Phrases, phrases_for
 from assistants.conference.plain import escaped
 from assistants.conference.plan import CONFERENCE_INFO, PLAN, SEARCH_EXHIBITORS, SEARCH_SESSIONS, SEARCH_SPEAKERS
-from assistants.conference.relax import MODE, PLACE, TIME, TYPES
+from assistants.conference.relax import PLACE, TIME, TYPES
 from assistants.conference.tools.entity_search import NOT_INDEXED
 from assistants.conference.understanding import EMPTY, GREETING, THANKS
 
 if TYPE_CHECKING:
     from assistants.interface import TurnView
 
-__all__ = ["fixed_answer", "offline_answer"]
+__all__ = ["FAQ_SHOWN", "fixed_answer", "offline_answer"]
 
 _SHOWN = 5
 _SHOWN_EACH = 3
 """Of each kind, where there are several."""
-_SHOWN_PROGRAMME = 10
+_SHOWN_PROGRAMME = 12
 """A question for what is on wants the programme, not a choice."""
-_FAQ_SHOWN = 2
+FAQ_SHOWN = 2
 _FAQ_CHARS = 700
+_FAQ_BESIDE = 0.6
+"""An entry beside the conference's own dates and place must be very near, for these answer already."""
 
 
 def fixed_answer(view: TurnView) -> str | None:
@@ -81,8 +83,18 @@ def _nothing(view: TurnView, phrases: Phrases) -> str:
     failed = _failed(view, phrases)
     if failed and all(outcome.error for outcome in view.outcomes):
         return phrases.nothing_could_be_looked_up.format(type=failed)
-    nothing = phrases.nothing_known if _intent(view) == Intent.GENERAL_INFO else phrases.nothing_found
+    entities = Entities.of(view.understanding)
+    nothing = phrases.nothing_found
+    if _intent(view) == Intent.GENERAL_INFO:
+        nothing = phrases.nothing_known
+    elif not entities.topic and (entities.time or entities.location):
+        nothing = phrases.nothing_at.format(what=_time_and_place(entities))
     return f"{nothing} {phrases.could_not_look_up.format(type=failed)}" if failed else nothing
+
+
+def _time_and_place(entities: Entities) -> str:
+    """In the visitor's own words."""
+    return ", ".join(escaped(word) for word in (entities.time, entities.location) if word)
 
 
 def _failed(view: TurnView, phrases: Phrases) -> str:
@@ -100,38 +112,47 @@ def _failed(view: TurnView, phrases: Phrases) -> str:
 def _introduction(view: TurnView, rows: list[dict[str, Any]], phrases: Phrases) -> str:
     """What the list is: an answer, or what is near to one because something had to be given up."""
     entities = Entities.of(view.understanding)
-    first = {str(row["type"]) for row in rows}
-    relaxed = {step for outcome in view.outcomes if outcome.results for step in outcome.call.relaxed}
-    if {TIME, PLACE} & relaxed:
-        given_up = [entities.time if TIME in relaxed else None, entities.location if PLACE in relaxed else None]
-        words = ", ".join(escaped(word) for word in given_up if word)
-        return phrases.nothing_then.format(what=words) if words else phrases.near_instead
-    if TYPES in relaxed:
-        wanted = PLAN.get(_intent(view), ())
-        names = {
-            SEARCH_EXHIBITORS: phrases.exhibitors,
-            SEARCH_SPEAKERS: phrases.speakers,
-            SEARCH_SESSIONS: phrases.sessions,
-        }
-        missing = ", ".join(names[tool] for tool in wanted if tool in names)
-        return phrases.nothing_of_type.format(type=missing) if missing else phrases.near_instead
-    if MODE in relaxed:
-        return phrases.near_instead
-    if first <= {"faq", "conferences"}:
-        return ""
+    kinds = {str(row["type"]) for row in rows}
+    excuse = _excuse(view, entities, phrases)
+    if excuse or kinds <= {"faq", "conferences"}:
+        return excuse
+    only = kinds.pop() if len(kinds) == 1 else "sessions"
     one = len(rows) == 1
-    if first == {"exhibitors"}:
+    if only == "exhibitors":
         return phrases.exhibitor_found if one else phrases.exhibitors_found
-    if first == {"speakers"}:
+    if only == "speakers":
         return phrases.speaker_found if one else phrases.speakers_found
-    if not entities.topic and (entities.time or entities.location):
-        what = ", ".join(escaped(word) for word in (entities.time, entities.location) if word)
-        return phrases.programme_at.format(what=what)
+    return _sessions_introduction(entities, phrases, people=any(row.get("speakers") for row in rows), one=one)
+
+
+def _sessions_introduction(entities: Entities, phrases: Phrases, *, people: bool, one: bool) -> str:
     if not entities.topic:
-        return phrases.programme
-    if entities.who and any(row.get("speakers") for row in rows):
+        said = _time_and_place(entities)
+        return phrases.programme_at.format(what=said) if said else phrases.programme
+    if entities.who and people:
         return phrases.people_found
     return phrases.session_found if one else phrases.sessions_found
+
+
+def _excuse(view: TurnView, entities: Entities, phrases: Phrases) -> str:
+    """What was given up to find these, or that nothing has the name asked for; empty when all is well."""
+    relaxed = {step for outcome in view.outcomes if outcome.results for step in outcome.call.relaxed}
+    given_up = [entities.time if TIME in relaxed else None, entities.location if PLACE in relaxed else None]
+    words = ", ".join(escaped(word) for word in given_up if word)
+    if words:
+        return phrases.nothing_then.format(what=words)
+    names = {
+        SEARCH_EXHIBITORS: phrases.exhibitors,
+        SEARCH_SPEAKERS: phrases.speakers,
+        SEARCH_SESSIONS: phrases.sessions,
+    }
+    missing = ", ".join(names[tool] for tool in PLAN.get(_intent(view), ()) if tool in names)
+    if TYPES in relaxed and missing:
+        return phrases.nothing_of_type.format(type=missing)
+    only_facts = all(row["type"] in {"faq", "conferences"} for row in found(view))
+    if relaxed or (lacks_the_name(view) and not only_facts):
+        return phrases.near_instead
+    return ""
 
 
 def _lists(view: TurnView, rows: list[dict[str, Any]], phrases: Phrases) -> list[str]:
@@ -149,10 +170,12 @@ def _lists(view: TurnView, rows: list[dict[str, Any]], phrases: Phrases) -> list
         if kind == "conferences":
             parts.append(_conference(group[0], phrases))
         elif kind == "faq":
-            parts += [_faq(row) for row in group[: _FAQ_SHOWN if not parts else 1]]
+            near = [row for row in group if not parts or row.get("score", 0.0) >= _FAQ_BESIDE]
+            parts += [_faq(row) for row in near[:FAQ_SHOWN]]
         else:
             shown = _SHOWN_EACH if len(listed) > 1 else _SHOWN if entities.topic else _SHOWN_PROGRAMME
-            items = "\n".join(entry(row, phrases, entities.zone) for row in group[:shown])
+            brief = len(group[:shown]) > _SHOWN
+            items = "\n".join(entry(row, phrases, entities.zone, brief=brief) for row in group[:shown])
             parts.append(f"{headings[kind]}\n\n{items}" if kind != listed[0] else items)
     return parts
 

@@ -10,11 +10,16 @@ _TAG = re.compile(r"<[^<>]{0,500}>")
 _IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,1000}\)")
 _LINK = re.compile(r"\[([^\]\n]{0,300})\]\([^)\n]{0,1000}\)")
 _MARKS = re.compile(r"(?m)^\s*(?:#{1,6}\s+|>\s?|[-*+]\s+|\d+[.)]\s+)|(\*\*|~~|`+)")
+_EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*\n]{1,300})(?<=\S)\*(?![\w*])")
+_RULE = re.compile(r"(?m)^\s*(?:-{3,}|\*{3,}|_{3,})\s*$|(?<=\s)-{3,}(?=\s)")
+_BULLET = re.compile(r"(?<=\s)[*•]\s")
 _BARE_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>`]+|[\w.+-]+@[\w-]+\.[\w.-]+", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~|#])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=[\"“„«(]?[A-ZÀ-Þ0-9])")
 _SHORT_SENTENCE = 30
+_ADDRESS_CHARS = 60
+"""Longer ones nobody types off; their host tells where they lead."""
 
 
 def plain(text: str) -> str:
@@ -22,7 +27,8 @@ def plain(text: str) -> str:
     text = _IMAGE.sub(r"\1", text)
     text = _LINK.sub(r"\1", text)
     text = _TAG.sub(" ", text)
-    text = _MARKS.sub(" ", text)
+    text = _MARKS.sub(" ", _RULE.sub(" ", text))
+    text = _BULLET.sub("", _EMPHASIS.sub(r"\1", text))
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
@@ -33,7 +39,8 @@ def escaped(text: str) -> str:
     end = 0
     for match in _BARE_ADDRESS.finditer(text):
         address = match[0].rstrip(".,;:!?)")
-        pieces += [_SPECIAL.sub(r"\\\1", text[end : match.start()]), f"`{address}`"]
+        shown = address if len(address) <= _ADDRESS_CHARS else "/".join(address.split("/")[:3]) + "/…"
+        pieces += [_SPECIAL.sub(r"\\\1", text[end : match.start()]), f"`{shown}`"]
         end = match.start() + len(address)
     return "".join([*pieces, _SPECIAL.sub(r"\\\1", text[end:])])
 

@@ -14,7 +14,16 @@ from assistants.interface import ToolCall
 if TYPE_CHECKING:
     from assistants.interface import TurnView
 
-__all__ = ["CONFERENCE_INFO", "LIMIT", "PLAN", "SEARCH_EXHIBITORS", "SEARCH_SESSIONS", "SEARCH_SPEAKERS", "make_plan"]
+__all__ = [
+    "CONFERENCE_INFO",
+    "LIMIT",
+    "LIMIT_LISTED",
+    "PLAN",
+    "SEARCH_EXHIBITORS",
+    "SEARCH_SESSIONS",
+    "SEARCH_SPEAKERS",
+    "make_plan",
+]
 
 SEARCH_SESSIONS = "search_sessions"
 SEARCH_EXHIBITORS = "search_exhibitors"
@@ -31,13 +40,19 @@ PLAN: dict[str, tuple[str, ...]] = {
 }
 
 LIMIT = 10
+LIMIT_LISTED = 20
+"""Of a list that nothing ranks: half a day's programme."""
 
 
 def make_plan(view: TurnView) -> list[ToolCall]:
     """The calls that answer the understood question; none when there is nothing to look up."""
     if view.understanding is None:
         return []
-    return [ToolCall(tool=tool, arguments=arguments(view, tool)) for tool in PLAN.get(view.understanding.intent, ())]
+    intent = view.understanding.intent
+    tools = PLAN.get(intent, ())
+    if intent == Intent.RECOMMENDATION and not Entities.of(view.understanding).topic:
+        tools = (SEARCH_SESSIONS,)  # "what should I not miss?": the programme has highlights, a hall of booths has none
+    return [ToolCall(tool=tool, arguments=arguments(view, tool)) for tool in tools]
 
 
 def arguments(view: TurnView, tool: str) -> dict[str, Any]:
@@ -59,8 +74,9 @@ def arguments(view: TurnView, tool: str) -> dict[str, Any]:
         "mode": "auto",
         "time_filter": [span.model_dump(mode="json") for span in entities.times] if dated and entities.times else None,
         "location_filter": list(entities.rooms) if dated and entities.rooms else None,
-        "limit": LIMIT,
+        "limit": LIMIT if entities.topic else LIMIT_LISTED,
     }
-    if tool == SEARCH_SESSIONS and entities.kind and not entities.topic:
-        given["kind"] = entities.kind
+    if tool == SEARCH_SESSIONS and not entities.topic:
+        unbounded = not (entities.kind or entities.times or entities.rooms)
+        given["kind"] = "keynote" if unbounded and understanding.intent == Intent.RECOMMENDATION else entities.kind
     return given

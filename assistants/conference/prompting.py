@@ -43,14 +43,14 @@ REQUIRED_PROMPTS: dict[str, frozenset[str]] = {
 
 _HISTORY_CHARS = 4000
 """Of one earlier message; a pasted document in the history is not what this answer is about."""
-_LEFT_OUT = frozenset({"score", "facet_scores", "near"})
+_LEFT_OUT = frozenset({"id", "score", "facet_scores", "near"})
 
 
 def answer_prompt(view: TurnView, prompts: PromptFiles) -> Prompt:
     """What the model is asked to write. ``system`` never changes, so that providers can cache it."""
     entities = Entities.of(view.understanding)
     understanding = view.understanding
-    local = view.now.astimezone(entities.zone)
+    local = (entities.now or view.now).astimezone(entities.zone)
     context = prompts.render(
         CONTEXT,
         now=f"{local:%A %d %B %Y, %H:%M} ({entities.timezone})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from importlib.resources import files
 
 from assistants.conference.intents import Intent, SearchType
 
@@ -15,7 +16,9 @@ __all__ = [
     "normalise",
     "says_something",
     "search_type_of",
+    "subject_of",
     "topics_in",
+    "without_advice",
 ]
 
 MAX_CHARS = 2000
@@ -27,34 +30,47 @@ _KEPT_FORMAT = frozenset({"\u200d", "\u200c"})
 
 _QUOTED = re.compile(r"[\"“„«‟]([^\"“”„«»]{2,80})[\"”“»]")
 _NAME = re.compile(
-    r"(?:[A-ZÀ-ÞŁŚŻŽŠČ][\w.’'-]*|\d[\w.]*)(?:\s+(?:[A-ZÀ-ÞŁŚŻŽŠČ][\w.’'-]*|\d[\w.]*|de|van|von|der|la|del|and(?=\s[A-Z])))*"
+    r"(?:[A-ZÀ-ÞŁŚŻŽŠČ][\w.\u2019'-]*|\d[\w.]*)(?:\s+(?:[A-ZÀ-ÞŁŚŻŽŠČ][\w.\u2019'-]*|\d[\w.]*|de|van|von|der|la|del|"
+    r"and(?=\s[A-Z])))*"
 )
-_POSSESSIVE = re.compile(r"['’](?:s|m|d|ve|re|ll)?$")  # noqa: RUF001 - as above
+_UNUSUAL = re.compile(r"\d|.[A-ZÀ-Þ]|\.\w")
+_POSSESSIVE = re.compile(r"['\u2019](?:s|m|d|ve|re|ll)?$")
 _SENTENCE_STARTS = re.compile(r"(?:^|[.!?:]\s+)\W*$")
 _ABOUT = re.compile(
-    r"\b(?:about|on|cover(?:s|ing)?|regarding|concerning|deal(?:s|ing)? with|related to|with|über|zu|zum thema|sur|à propos de|sobre|acerca de)"
+    r"\b(?:about|on|cover(?:s|ing)?|regarding|concerning|deal(?:s|ing)? with|related to|with|über|zu|zum thema|sur|"
+    r"à propos de|sobre|acerca de)"
     r"\s+(?P<topic>[^?.!,;]{2,80})",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W_][\w'’+#.-]*")  # noqa: RUF001 - as above
+_WORD = re.compile(r"[^\W_][\w'\u2019+#.-]*")
 _TARGET = re.compile(
-    r"\b(?:when|what time|where(?! can i learn| do i| should)|which (?:room|speakers?|exhibitors?|talks?|sessions?|tutorials?|workshops?|keynotes?|panels?|booth)|what room|who (?:is|teaches|sits|gives|from)|"
-    r"is there an? (?:talk|session|tutorial|workshop|keynote|panel|booth|stand)|are there (?:any )?(?:talks|sessions|tutorials|workshops)|"
-    r"wann|wo (?:ist|sind)|welche[rs]? (?:vortrag|vorträge|sprecher|aussteller|raum)|gibt es (?:einen|eine) (?:vortrag|stand)|"
+    r"\b(?:when|what time|where(?! can i learn| do i| should)|which (?:room|speakers?|exhibitors?|talks?|sessions?|"
+    r"tutorials?|workshops?|keynotes?|panels?|booth)|what room|who (?:is|teaches|sits|gives|from)|"
+    r"is there an? (?:talk|session|tutorial|workshop|keynote|panel|booth|stand)|are there (?:any )?(?:talks|"
+    r"sessions|tutorials|workshops)|"
+    r"wann|wo (?:ist|sind)|welche[rs]? (?:vortrag|vorträge|sprecher|aussteller|raum)|gibt es (?:einen|"
+    r"eine) (?:vortrag|stand)|"
     r"quand|où|à quelle heure|quelles? (?:conférences?|sessions?|salle)|quels? (?:exposants?|intervenants?|orateurs?)|"
     r"cuándo|dónde|a qué hora|qué (?:charlas?|sesi\w+|expositores|ponentes|sala)|quién es)\b",
     re.IGNORECASE,
 )
 _NEED = re.compile(
-    r"\b(?:i|i'm|i'd|i've|my|me|we|we're|we'd|our|us|recommend\w*|suggest\w*|should|help|interest\w*|ich|mir|mein\w*|wir|uns\w*|empfehl\w*|helfen|"
-    r"je|j'\w+|mon|ma|mes|nous|notre|nos|recommand\w*|conseill\w*|aider|mi|mis|yo|nosotros|nuestr\w+|recomiend\w*|ayudar\w*|what helps|learn)\b",
+    r"\b(?:i|i'm|i'd|i've|my|me|we|we're|we'd|our|us|recommend\w*|suggest\w*|should|help|interest\w*|ich|mir|"
+    r"mein\w*|wir|uns\w*|empfehl\w*|helfen|"
+    r"je|j'\w+|mon|ma|mes|nous|notre|nos|recommand\w*|conseill\w*|aider|mi|mis|yo|nosotros|nuestr\w+|recomiend\w*|"
+    r"ayudar\w*|what helps|learn)\b",
     re.IGNORECASE,
 )
 _WHO = re.compile(r"^\W*(?:who|whom|wer|wen|wem|qui|quién|quiénes)\b|\bwho (?:can|could|knows|should)\b", re.IGNORECASE)
 
-_EMPTY_WORDS = frozenset(
-    ["a", "about", "after", "all", "also", "an", "and", "any", "anything", "are", "as", "at", "be", "before", "being", "by", "can", "could", "did", "do", "does", "during", "event", "for", "from", "gibt", "give", "go", "going", "happening", "has", "have", "hear", "here", "how", "i", "in", "into", "is", "it", "its", "let", "like", "list", "me", "more", "much", "my", "of", "on", "one", "or", "our", "out", "people", "please", "programme", "program", "running", "s", "schedule", "scheduled", "see", "show", "so", "some", "something", "start", "starts", "tell", "than", "that", "the", "their", "them", "there", "these", "they", "thing", "things", "this", "to", "today", "up", "us", "was", "we", "what", "whats", "what's", "when", "where", "which", "who", "whom", "why", "will", "with", "would", "you", "your", "conference", "session", "sessions", "talk", "talks", "present", "presents", "speak", "speaks", "speaking", "an", "auf", "aus", "bei", "das", "dem", "den", "der", "die", "ein", "eine", "einen", "er", "es", "für", "gibt", "hat", "ich", "im", "in", "ist", "läuft", "mir", "mit", "sie", "sind", "über", "um", "und", "von", "vortrag", "vorträge", "vorträgen", "wann", "was", "welche", "welcher", "welches", "wer", "wie", "wo", "zu", "zum", "zur", "alle", "à", "au", "aux", "avec", "ce", "ces", "dans", "de", "des", "du", "elle", "en", "est", "et", "il", "il-y-a", "je", "la", "le", "les", "leur", "ou", "où", "par", "pour", "que", "quel", "quelle", "quelles", "quels", "qui", "quoi", "se", "sont", "sur", "un", "une", "y", "conférences", "conférence", "passe", "al", "algo", "con", "cuál", "cuáles", "cuándo", "de", "del", "dónde", "el", "ella", "en", "es", "esta", "este", "hay", "la", "las", "lo", "los", "me", "para", "por", "qué", "quién", "se", "sobre", "son", "su", "un", "una", "y", "charla", "charlas", "sesión", "sesiones"]
-)
+
+def _words(file: str) -> frozenset[str]:
+    text = (files("assistants.conference") / "words" / file).read_text(encoding="utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+_EMPTY_WORDS = _words("empty.txt")
+_ADVICE_WORDS = _words("advice.txt")
 
 
 def normalise(text: str) -> str:
@@ -75,12 +91,27 @@ def says_something(text: str) -> bool:
 
 def content_words(text: str) -> list[str]:
     """The words that carry a topic, lower case: "What is on?" has none."""
-    words = (word.strip(".'’-").lower() for word in _WORD.findall(text))  # noqa: RUF001 - as above
+    words = (word.strip(".'\u2019-").lower() for word in _WORD.findall(text))
     return [word for word in words if word and word not in _EMPTY_WORDS]
 
 
-def names_in(text: str) -> list[str]:
-    """What looks like a name: quoted, or written with capitals inside a sentence ("Armin Ronacher", "PEP 639")."""
+def subject_of(text: str, language: str) -> str:
+    """What to search for: an English question as it stands, another language's words without its small ones.
+
+    Small English embedders know words of other languages that look like theirs ("Datenbanken") and
+    are led astray by all the rest; multilingual ones lose little.
+    """
+    if language not in {"de", "fr", "es"}:
+        return text
+    words = (word.strip(".'\u2019-") for word in _WORD.findall(text))
+    return " ".join(word for word in words if word.lower() not in _EMPTY_WORDS) or text
+
+
+def names_in(text: str, language: str = "en") -> list[str]:
+    """What looks like a name: quoted, or written with capitals inside a sentence ("Armin Ronacher", "PEP 639").
+
+    German writes every noun so; there a name must be longer, or have a digit or a capital within.
+    """
     found = [match[1].strip() for match in _QUOTED.finditer(text)]
     for match in _NAME.finditer(text):
         name = _POSSESSIVE.sub("", match[0].strip(" .'-"))
@@ -88,6 +119,8 @@ def names_in(text: str) -> list[str]:
             # The first word of a sentence is capital anyway; what follows it may be a name.
             first, _, rest = name.partition(" ")
             name = rest if first.lower() in _EMPTY_WORDS or not rest else name
+        if language == "de" and " " not in name and not _UNUSUAL.search(name):
+            continue
         if len(name) > 1 and name.lower() not in _EMPTY_WORDS and not name.isdigit():
             found.append(name)
     return list(dict.fromkeys(found))[:10]
@@ -99,6 +132,11 @@ def topics_in(text: str) -> list[str]:
     topics = [" ".join(content_words(topic)) for topic in about]
     found = [topic for topic in topics if topic]
     return list(dict.fromkeys(found))[:10] or ([" ".join(content_words(text))[:200]] if content_words(text) else [])
+
+
+def without_advice(words: list[str]) -> list[str]:
+    """The topic's words without those that only ask for advice: "What should I not miss?" has none left."""
+    return [word for word in words if word not in _ADVICE_WORDS]
 
 
 def search_type_of(text: str, intent: str) -> SearchType:

@@ -16,20 +16,27 @@ if TYPE_CHECKING:
 __all__ = ["Reference", "find_reference", "leans_on_conversation"]
 
 _BEGINS = re.compile(
-    r"^\W*(?:and|also|but|or|then|what about|how about|what else|anything else|any others?|more|und|oder|auch|was ist mit|wie wäre|noch|"
+    r"^\W*(?:and|also|but|or|then|what about|how about|what else|anything else|any others?|more|und|oder|auch|"
+    r"was ist mit|wie wäre|noch|"
     r"et|ou|aussi|qu'en est-il|y|o|también|qué tal)\b",
     re.IGNORECASE,
 )
 _POINTS = re.compile(
-    r"\b(?:there|that (?:one|talk|session|workshop|tutorial|company|speaker|booth|room|day)|this (?:one|talk|session|workshop|tutorial|company|speaker|booth)|"
-    r"these|those|it|he|she|they|him|her|them|his|their|its|same|the (?:first|second|third|fourth|fifth|last|other) (?:one|talk|session|company|speaker)|"
-    r"dort|da|dieser|diese|dieses|diesen|er|sie|ihn|ihm|ihr|davon|dazu|der (?:erste|zweite|dritte|letzte)|die (?:erste|zweite|dritte|letzte)|"
-    r"là-bas|celui-ci|celle-ci|celui-là|il|elle|ils|elles|le (?:premier|deuxième|troisième|dernier)|la (?:première|deuxième|troisième|dernière)|"
-    r"allí|ahí|ese|esa|eso|este|esta|él|ella|ellos|el (?:primero|segundo|tercero|último)|la (?:primera|segunda|tercera|última))\b",
+    r"\b(?:there|that (?:one|talk|session|workshop|tutorial|company|speaker|booth|room|day)|this (?:one|talk|"
+    r"session|workshop|tutorial|company|speaker|booth)|"
+    r"these|those|it|he|she|they|him|her|them|his|their|its|same|the (?:first|second|third|fourth|fifth|last|"
+    r"other) (?:one|talk|session|company|speaker)|"
+    r"dort|da|dieser|diese|dieses|diesen|er|sie|ihn|ihm|ihr|davon|dazu|der (?:erste|zweite|dritte|letzte)|"
+    r"die (?:erste|zweite|dritte|letzte)|"
+    r"là-bas|celui-ci|celle-ci|celui-là|il|elle|ils|elles|le (?:premier|deuxième|troisième|dernier)|la (?:première|"
+    r"deuxième|troisième|dernière)|"
+    r"allí|ahí|ese|esa|eso|este|esta|él|ella|ellos|el (?:primero|segundo|tercero|último)|la (?:primera|segunda|"
+    r"tercera|última))\b",
     re.IGNORECASE,
 )
 _EXPLETIVE = re.compile(
-    r"\b(?:is|are|was|will|would|were) there\b|\bthere(?: is| are|'s|'re)\b|\bis it (?:possible|true|worth|ok)\b|\bes gibt\b|\bil y a\b|\by a-t-il\b",
+    r"\b(?:is|are|was|will|would|were) there\b|\bthere(?: is| are|'s|'re)\b|\bis it (?:possible|true|worth|ok)\b|"
+    r"\bes gibt\b|\bil y a\b|\by a-t-il\b",
     re.IGNORECASE,
 )
 """"Is there a talk ...?" points at nothing."""
@@ -37,15 +44,20 @@ _EXPLETIVE = re.compile(
 _ORDINALS: tuple[tuple[re.Pattern[str], int], ...] = tuple(
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), index)
     for words, index in (
-        (r"(?:the )?first(?: one| talk| session| company| speaker)|number one|#1|der erste|die erste|das erste|le premier|la première|el primero|la primera", 0),
-        (r"(?:the )?second(?: one| talk| session| company| speaker)|number two|#2|der zweite|die zweite|das zweite|le deuxième|la deuxième|el segundo|la segunda", 1),
-        (r"(?:the )?third(?: one| talk| session| company| speaker)|number three|#3|der dritte|die dritte|das dritte|le troisième|la troisième|el tercero|la tercera", 2),
+        ((r"(?:the )?first(?: one| talk| session| company| speaker)|number one|#1|der erste|die erste|das erste|"
+         r"le premier|la première|el primero|la primera"), 0),
+        ((r"(?:the )?second(?: one| talk| session| company| speaker)|number two|#2|der zweite|die zweite|das zweite|"
+         r"le deuxième|la deuxième|el segundo|la segunda"), 1),
+        ((r"(?:the )?third(?: one| talk| session| company| speaker)|number three|#3|der dritte|die dritte|"
+         r"das dritte|le troisième|la troisième|el tercero|la tercera"), 2),
         (r"(?:the )?fourth(?: one| talk| session)|number four|#4|der vierte|die vierte", 3),
-        (r"(?:the )?last(?: one| talk| session| company| speaker)|der letzte|die letzte|das letzte|le dernier|la dernière|el último|la última", -1),
+        ((r"(?:the )?last(?: one| talk| session| company| speaker)|der letzte|die letzte|das letzte|le dernier|"
+         r"la dernière|el último|la última"), -1),
     )
 )  # fmt: skip
 _SINGULAR = re.compile(
-    r"\b(?:it|he|she|him|her|his|its|there|that (?:one|talk|session|workshop|tutorial|company|speaker|booth)|this (?:one|talk|session|company|speaker)|"
+    r"\b(?:it|he|she|him|her|his|its|there|that (?:one|talk|session|workshop|tutorial|company|speaker|booth)|"
+    r"this (?:one|talk|session|company|speaker)|"
     r"dort|er|sie|ihn|dieser|diese|dieses|il|elle|là-bas|celui-ci|celle-ci|él|ella|ese|esa|allí)\b",
     re.IGNORECASE,
 )
@@ -57,10 +69,13 @@ _LOOK_BACK = 4
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a leaning question leans on: the thing it points at, or the question before it."""
+    """What a leaning question leans on: the thing it points at, or the questions before it.
+
+    ``questions`` begin with one that stood by itself; the others leaned on it in their turn.
+    """
 
     thing: str | None = None
-    question: str | None = None
+    questions: tuple[str, ...] = ()
 
 
 def leans_on_conversation(question: str, history: Sequence[ChatMessage]) -> bool:
@@ -90,12 +105,11 @@ def find_reference(question: str, history: Sequence[ChatMessage]) -> Reference:
     named = listed or [_plain(match["title"]) for match in _BOLD.finditer(answer)]
     if _SINGULAR.search(_EXPLETIVE.sub(" ", question)) and len(named) == 1:
         return Reference(thing=named[0])
-    asked = [message.text for message in history if message.role == "user"][-_LOOK_BACK:]
-    for index in range(len(asked) - 1, -1, -1):
-        earlier = [message for message in history if message.role == "user"][: -(len(asked) - index)]
-        if index == 0 or not leans_on_conversation(asked[index], earlier):
-            return Reference(question=asked[index])
-    return Reference()
+    said = [message for message in history if message.role == "user"]
+    first = len(said) - 1
+    while first > max(len(said) - _LOOK_BACK, 0) and leans_on_conversation(said[first].text, said[:first]):
+        first -= 1
+    return Reference(questions=tuple(message.text for message in said[max(first, 0) :]))
 
 
 def _plain(title: str) -> str:

@@ -74,7 +74,9 @@ def _calls(view: TurnView, steps: Sequence[str]) -> list[ToolCall]:
     for tool in tools:
         given = arguments(view, tool)
         for step in steps:
-            given = _without(given, step)
+            # Another kind of thing is only worth offering when it is really near: by the index's best way.
+            if step != MODE or TYPES not in steps:
+                given = _without(given, step)
         calls.append(ToolCall(tool=tool, arguments=given, relaxed=tuple(steps)))
     return calls
 
@@ -101,8 +103,13 @@ def _whole_days(times: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _is_boundless(call: ToolCall) -> bool:
-    """A search for nothing, nowhere, at no time is a list of everything: no answer to any question."""
+    """A search for nothing, nowhere, at no time is a list of everything: no answer to any question.
+
+    Only the programme can be listed by time and place.
+    """
     given = call.arguments
+    if call.tool != SEARCH_SESSIONS:
+        return not given.get("query")
     return not (given.get("query") or given.get("time_filter") or given.get("location_filter") or given.get("kind"))
 
 

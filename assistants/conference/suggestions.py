@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from assistants.conference.entities import Entities
 from assistants.conference.entries import moment_of
 from assistants.conference.found import best, found
+from assistants.conference.offline import FAQ_SHOWN
 from assistants.conference.phrases import phrases_for
 from assistants.conference.plain import plain
 
@@ -39,7 +40,8 @@ def suggest(view: TurnView) -> list[str]:
 
 
 def _candidates(view: TurnView, entities: Entities, phrases: Phrases) -> Iterator[str]:
-    rows = best(view)
+    # Registrations and announcements have no speakers, and little to ask.
+    rows = sorted(best(view), key=lambda row: row["type"] == "sessions" and not row.get("speakers"))
     seen: set[str] = set()
     for row in rows[:_MOST]:
         kind = str(row["type"])
@@ -48,14 +50,16 @@ def _candidates(view: TurnView, entities: Entities, phrases: Phrases) -> Iterato
             seen.add(kind)
     # More of the organisers' questions: they have answers.
     shown = [str(row.get("title")) for row in found(view) if row.get("type") == "faq"]
-    yield from (_short(title) for title in shown[1:])
+    yield from (_short(title) for title in shown[FAQ_SHOWN:])
     if not rows:
         yield phrases.ask_first_day
         yield phrases.ask_venue
     else:
-        yield from (
-            phrases.ask_more.format(title=_short(row["title"])) for row in rows[1:3] if row["type"] == "sessions"
-        )
+        for row in rows[1:_MOST]:
+            if row["type"] == "sessions":
+                yield phrases.ask_more.format(title=_short(row["title"]))
+            elif row["type"] == "exhibitors":
+                yield phrases.ask_exhibitor.format(name=_short(row["title"]))
         yield phrases.ask_first_day
 
 
@@ -73,8 +77,6 @@ def _about(row: dict[str, Any], entities: Entities, phrases: Phrases) -> Iterato
                 yield phrases.ask_room.format(room=_short(row["room"]), weekday=weekday)
         case "exhibitors":
             yield phrases.ask_exhibitor.format(name=title)
-            if row.get("booth_number"):
-                yield phrases.ask_booth.format(name=title)
         case "speakers":
             if row.get("sessions"):
                 yield phrases.ask_speaker.format(name=title)

@@ -7,7 +7,7 @@ the model's, so that the same words mean the same hours whoever understood them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assistants.conference.conference_cache import read_facts
@@ -23,7 +23,9 @@ from assistants.conference.question import (
     normalise,
     says_something,
     search_type_of,
+    subject_of,
     topics_in,
+    without_advice,
 )
 from assistants.conference.reference import find_reference, leans_on_conversation
 from assistants.conference.when import parse_times
@@ -51,12 +53,14 @@ EMPTY, THANKS, GREETING = "empty", "thanks", "greeting"
 """What is said by a question that asks for nothing."""
 
 _THANKS = re.compile(
-    r"^\W*(?:(?:ok(?:ay)?|great|perfect|super|cool|nice|no)\W+)*(?:many thanks|thanks?(?: you)?|thx|cheers|(?:vielen |besten )?dank(?:e)?|merci|(?:muchas )?gracias)"
+    r"^\W*(?:(?:ok(?:ay)?|great|perfect|super|cool|nice|no)\W+)*(?:many thanks|thanks?(?: you)?|thx|cheers|"
+    r"(?:vielen |besten )?dank(?:e)?|merci|(?:muchas )?gracias)"
     r"(?:\W+(?:a lot|so much|very much|schön|sehr|beaucoup|bien|mucho|for your help|for the help))*\W*$",
     re.IGNORECASE,
 )
 _GREETING = re.compile(
-    r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening)|hallo|guten (?:tag|morgen|abend)|moin|servus|bonjour|bonsoir|salut|hola|buenos días|"
+    r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening)|hallo|guten (?:tag|morgen|abend)|moin|servus|bonjour|"
+    r"bonsoir|salut|hola|buenos días|"
     r"buenas(?: tardes| noches)?)(?:\W+there)?\W*$",
     re.IGNORECASE,
 )
@@ -73,6 +77,7 @@ class _Reading:
     time: str | None
     location: str | None
     rest: str
+    now: datetime | None = None
 
 
 class Understander:
@@ -124,24 +129,30 @@ class Understander:
             whole = f"{reference.thing}: {question}"
             route = await self._route(question)
             # The thing is named; what is asked of it (when, where, who) is in its own data.
-            reading = _Reading((), (), None, None, reference.thing)
+            reading = _Reading((), (), None, None, reference.thing, now.now)
             understood = _by_route(_answerable(route), whole, reading, facts, language)
             return understood.model_copy(update={"search_type": "specific"})
-        if not reference.question:
+        if not reference.questions:
             return _by_route(await self._route(question), question, now, facts, language)
-        before_text = normalise(reference.question)
-        before = _read(before_text, facts, view.now, language)
-        added = " ".join(content_words(now.rest))
-        reading = _Reading(
-            spans=now.spans or before.spans,
-            rooms=now.rooms or before.rooms,
-            time=now.time or before.time,
-            location=now.location or before.location,
-            rest=f"{before.rest} {added}".strip(),
-        )
-        route = await self._route(before_text if not added else f"{question} {before_text}")
-        whole = f"{before_text} {question}"
-        return _by_route(_answerable(route), whole, reading, facts, language)
+        said = [normalise(earlier) for earlier in reference.questions]
+        reading = _read(said[0], facts, view.now, language)
+        for later in (*(_read(text, facts, view.now, language) for text in said[1:]), now):
+            reading = _gone_on(reading, later)
+        route = await self._route(f"{question} {said[0]}" if content_words(now.rest) else said[0])
+        return _by_route(_answerable(route), " ".join((*said, question)), reading, facts, language)
+
+
+def _gone_on(before: _Reading, now: _Reading) -> _Reading:
+    """What holds after a further question: a new time or place replaces the old one, new words are added."""
+    added = " ".join(content_words(now.rest))
+    return _Reading(
+        spans=now.spans or before.spans,
+        rooms=now.rooms or before.rooms,
+        time=now.time or before.time,
+        location=now.location or before.location,
+        rest=f"{before.rest} {added}".strip(),
+        now=now.now,
+    )
 
 
 def _says_nothing(question: str) -> str | None:
@@ -173,6 +184,7 @@ def _read(question: str, facts: ConferenceFacts, now: datetime, language: str) -
         time=", ".join(times.phrases) or None,
         location=", ".join(places.phrases) or None,
         rest=times.rest,
+        now=facts.local_now(now),
     )
 
 
@@ -195,12 +207,15 @@ def _by_route(
 
 def _decided(intent: Intent, question: str, reading: _Reading, facts: ConferenceFacts, language: str) -> Understanding:
     kind, without_kind = kind_in(reading.rest)
-    topic = reading.rest if content_words(without_kind) else ""
+    words = content_words(without_kind)
+    if intent is Intent.RECOMMENDATION:
+        words = without_advice(words)
+    topic = subject_of(reading.rest, language) if words else ""
     if intent is Intent.SPEAKER_SEARCH and not topic and (kind or reading.spans or reading.rooms):
         intent = Intent.SESSION_SEARCH  # "who are the keynote speakers": the sessions name them
     entities = Entities(
         topics=topics_in(reading.rest),
-        names=names_in(reading.rest),
+        names=names_in(reading.rest, language),
         time=reading.time,
         location=reading.location,
         times=list(reading.spans),
@@ -208,6 +223,7 @@ def _decided(intent: Intent, question: str, reading: _Reading, facts: Conference
         topic=topic,
         kind=kind,
         who=asks_who(question),
+        now=reading.now,
         timezone=facts.timezone,
         conference=facts.name,
     )
@@ -226,10 +242,10 @@ def _as_the_model_says(
     reading = _read(whole, facts, now, language)
     if not reading.spans and said.time:
         times = _read(normalise(said.time)[:100], facts, now, language)
-        reading = _Reading(times.spans, reading.rooms, times.time, reading.location, reading.rest)
+        reading = replace(reading, spans=times.spans, time=times.time)
     if not reading.rooms and said.location:
         rooms = _read(f"in {normalise(said.location)[:100]}", facts, now, language)
-        reading = _Reading(reading.spans, rooms.rooms, reading.time, rooms.location, reading.rest)
+        reading = replace(reading, rooms=rooms.rooms, location=rooms.location)
     understood = _decided(said.intent, whole, reading, facts, language)
     words = {
         "topics": [normalise(topic)[:100] for topic in said.topics[:_MODEL_WORDS]],

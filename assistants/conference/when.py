@@ -35,6 +35,8 @@ _HALF_DAY = 12 * 60
 _TEXT_CHARS = 2000
 _COMPOUND = re.compile(r"(tag|woch|abend)(vormittag|nachmittag|abend|morgen|mittag)", re.IGNORECASE)
 """German writes "Freitagvormittag" in one word."""
+_LEAD = re.compile(r"^(?:(?:on|of|for)\s+)+", re.IGNORECASE)
+"""What a visitor put before his words for a time, left out when they are repeated to him."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,8 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
     hours = find_hours(left, language)
     spans += [(hit.start, hit.end) for hit in hours]
     ranges = relative or _together(days, hours, facts, here, running=facts.is_running(now))
-    return Times(
-        tuple(dict.fromkeys(ranges)), tuple(text[s:e].strip() for s, e in sorted(spans)), _without(text, spans)
-    )
+    said = (_LEAD.sub("", text[start:end].strip()) for start, end in sorted(spans))
+    return Times(tuple(dict.fromkeys(ranges)), tuple(said), _without(text, spans))
 
 
 def _relative(text: str, now: datetime, language: str, spans: list[tuple[int, int]]) -> tuple[list[TimeRange], str]:

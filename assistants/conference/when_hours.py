@@ -141,22 +141,27 @@ def _hit(match: re.Match[str], kind: str) -> HourHit | None:
     groups = match.groupdict()
     if kind.startswith("plain") and not _is_time(match[0], groups):
         return None
-    if groups.get("noon"):
-        first: int | None = NOON
-    else:
-        first = _minute(groups["h1"], groups["m1"], groups["p1"] or groups.get("p2"))
+    window = _window(groups, kind)
+    if window is None:
+        return None
+    bare = not any(groups.get(name) for name in ("noon", "p1", "m1", "c1"))
+    return HourHit(start, end, window, bare=bare and not kind.endswith("range"))
+
+
+def _window(groups: dict[str, str | None], kind: str) -> Window | None:
+    """The minutes meant; None when the figures are no time of day."""
+    noon = bool(groups.get("noon"))
+    first = NOON if noon else _minute(groups["h1"], groups["m1"], groups["p1"] or groups.get("p2"))
     if first is None:
         return None
-    bare = not groups.get("noon") and not groups["p1"] and not groups["m1"] and not groups["c1"]
     if kind.endswith("range"):
         last = _minute(groups["h2"], groups["m2"], groups["p2"])
-        if last is None:
-            return None
-        if last <= first and first - _HALF_DAY * 60 >= 0:
+        if last is not None and last <= first and first >= _HALF_DAY * 60:
             first -= _HALF_DAY * 60  # "11 - 1 pm": the half of the day belongs to the second
-        return HourHit(start, end, (first, last)) if last > first else None
-    window = {"before": (0, first), "after": (first, DAY[1])}.get(kind, (max(first - AT_BEFORE, 0), first + AT_AFTER))
-    return HourHit(start, end, window, bare=bare)
+        return (first, last) if last is not None and last > first else None
+    if kind == "before":
+        return 0, first
+    return (first, DAY[1]) if kind == "after" else (max(first - AT_BEFORE, 0), first + AT_AFTER)
 
 
 def _is_time(said: str, groups: dict[str, str | None]) -> bool:
@@ -166,9 +171,9 @@ def _is_time(said: str, groups: dict[str, str | None]) -> bool:
     return ":" in said and any(groups.get(name) for name in ("m1", "m2"))
 
 
-def _minute(hour: str, minute: str | None, half: str | None) -> int | None:
+def _minute(hour: str | None, minute: str | None, half: str | None) -> int | None:
     """Minutes after midnight; None when it is no time of day."""
-    hours, minutes = int(hour), int(minute or 0)
+    hours, minutes = int(hour or 0), int(minute or 0)
     if hours > _LAST_HOUR or minutes > _LAST_MINUTE:
         return None
     letter = half[0].lower() if half else ""
@@ -176,7 +181,7 @@ def _minute(hour: str, minute: str | None, half: str | None) -> int | None:
         hours += _HALF_DAY
     elif letter == "a" and hours == _HALF_DAY:
         hours = 0
-    elif not letter and hours < _EARLIEST_BARE_HOUR and not (minute and len(hour) > 1):
+    elif not letter and hours < _EARLIEST_BARE_HOUR and not (minute and hour and len(hour) > 1):
         hours += _HALF_DAY  # "at 3", "3:30", "um 3 Uhr"; "03:30" says what it means
     return hours * 60 + minutes
 

@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Places", "parse_rooms"]
 
-_IN = r"(?:in|at|inside|im|in der|in dem|in den|en|dans|à|au|a la|en la|en el|dans la|dans le)\s+(?:the\s+|room\s+|raum\s+)?"
+_IN = (
+    r"(?:in|at|inside|im|in der|in dem|in den|en|dans|à|au|a la|en la|en el|dans la|dans le)\s+"
+    r"(?:the\s+|room\s+|raum\s+)?"
+)
+_IN_FRONT = re.compile(rf"^{_IN}", re.IGNORECASE)
 _LEAD = rf"(?:\b{_IN})?"
 _UNKNOWN = re.compile(
-    rf"\b{_IN}(?P<place>(?:room|hall|auditorium|theat(?:re|er)|saal|raum|halle|salle|sala|track room)\s+[A-Z0-9][\w-]{{0,20}})\b",
+    rf"\b{_IN}(?P<place>(?:room|hall|auditorium|theat(?:re|er)|saal|raum|halle|salle|sala)\s+"
+    r"[A-Z0-9][\w-]{0,20})\b",
     re.IGNORECASE,
 )
 """A room that this conference has not: still a place, and the answer can say that nothing is there."""
@@ -40,11 +45,11 @@ def parse_rooms(text: str, rooms: Sequence[str]) -> Places:
         if match is None:
             continue
         found += [room for room in meant if room not in found]
-        phrases.append(match[0].strip())
+        phrases.append(_IN_FRONT.sub("", match[0]).strip())
         rest = f"{rest[: match.start()]} {rest[match.end() :]}"
     unknown = None if found else _UNKNOWN.search(rest)
     if unknown:
-        found, phrases = [unknown["place"]], [unknown[0]]
+        found, phrases = [unknown["place"]], [unknown["place"]]
         rest = f"{rest[: unknown.start()]} {rest[unknown.end() :]}"
     rest = re.sub(r"\s+([?!.,;:])", r"\1", re.sub(r"\s+", " ", rest)).strip(" ,;")
     return Places(tuple(found), tuple(phrases), rest)

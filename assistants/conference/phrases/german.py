@@ -14,15 +14,20 @@ GERMAN = Phrases(
     ),
     day="{weekday}, {day}. {month}",
     span="{first} bis {last}",
-    nothing_asked="Darin habe ich keine Frage gefunden. Fragen Sie mich nach Vorträgen, Sprechern, Ausstellern oder der Konferenz "
+    nothing_asked="Darin habe ich keine Frage gefunden. Fragen Sie mich nach Vorträgen, Sprechern, Ausstellern "
+                  "oder der Konferenz "
     "selbst, zum Beispiel: „Was läuft am ersten Tag?“",
-    greeting="Hallo! Ich helfe Ihnen, Vorträge, Sprecher und Aussteller zu finden, und beantworte Fragen zur Konferenz selbst. "
+    greeting="Hallo! Ich helfe Ihnen, Vorträge, Sprecher und Aussteller zu finden, und beantworte Fragen zur "
+             "Konferenz selbst. "
     "Was möchten Sie wissen?",
     thanks="Gern geschehen! Fragen Sie einfach, wenn Sie noch etwas über die Konferenz wissen möchten.",
-    ask_back="Ich bin nicht sicher, was Sie suchen. Ich kenne die Vorträge, die Sprecher, die Aussteller und die Konferenz selbst. "
+    ask_back="Ich bin nicht sicher, was Sie suchen. Ich kenne die Vorträge, die Sprecher, die Aussteller und die "
+             "Konferenz selbst. "
     "Können Sie etwas mehr dazu sagen, zum Beispiel ein Thema, einen Namen oder eine Zeit?",
-    which_conference="Um welche Konferenz geht es? Dieser Chat ist mit keiner verbunden, darum kann ich noch nichts nachsehen.",
-    not_indexed="Das Programm dieser Konferenz liegt mir noch nicht vor, darum kann ich das nicht nachsehen. Bitte versuchen Sie es etwas später noch einmal.",
+    which_conference="Um welche Konferenz geht es? Dieser Chat ist mit keiner verbunden, darum kann ich noch "
+                     "nichts nachsehen.",
+    not_indexed="Das Programm dieser Konferenz liegt mir noch nicht vor, darum kann ich das nicht nachsehen. Bitte "
+                "versuchen Sie es etwas später noch einmal.",
     sessions_found="Diese Programmpunkte passen am besten:",
     session_found="Dieser Programmpunkt passt:",
     programme="Das steht auf dem Programm:",
@@ -38,10 +43,13 @@ GERMAN = Phrases(
     nothing_then="Zu „{what}“ habe ich nichts gefunden, aber das liegt in der Nähe:",
     near_instead="Genau das gibt es nicht, aber das liegt in der Nähe:",
     nothing_of_type="Dazu habe ich keine {type} gefunden, aber das hilft vielleicht weiter:",
-    nothing_found="Dazu habe ich auf dieser Konferenz nichts gefunden. Vielleicht hilft ein anderes Wort oder ein breiteres Thema.",
+    nothing_found="Dazu habe ich auf dieser Konferenz nichts gefunden. Vielleicht hilft ein anderes Wort oder ein "
+                  "breiteres Thema.",
+    nothing_at="Für „{what}“ steht nichts auf dem Programm.",
     nothing_known="Dazu weiß ich über diese Konferenz nichts. Die Veranstalter können es Ihnen sicher sagen.",
     could_not_look_up="Die {type} konnte ich gerade nicht nachsehen.",
-    nothing_could_be_looked_up="Es tut mir leid, die {type} konnte ich gerade nicht nachsehen. Bitte versuchen Sie es gleich noch einmal.",
+    nothing_could_be_looked_up="Es tut mir leid, die {type} konnte ich gerade nicht nachsehen. Bitte versuchen Sie "
+                               "es gleich noch einmal.",
     sessions="Vorträge",
     exhibitors="Aussteller",
     speakers="Sprecher",
@@ -52,7 +60,6 @@ GERMAN = Phrases(
     ask_speaker="Welchen Vortrag hält {name}?",
     ask_room="Was läuft am {weekday} noch in {room}?",
     ask_exhibitor="Was bietet der Aussteller {name} an?",
-    ask_booth="Wo ist der Stand von {name}?",
     ask_first_day="Was läuft am ersten Tag?",
     ask_venue="Wo findet die Konferenz statt?",
 )  # fmt: skip

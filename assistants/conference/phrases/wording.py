@@ -40,6 +40,7 @@ class Phrases:
     near_instead: str
     nothing_of_type: str
     nothing_found: str
+    nothing_at: str
     nothing_known: str
     could_not_look_up: str
     nothing_could_be_looked_up: str
@@ -55,6 +56,5 @@ class Phrases:
     ask_speaker: str
     ask_room: str
     ask_exhibitor: str
-    ask_booth: str
     ask_first_day: str
     ask_venue: str

@@ -37,10 +37,14 @@ _NEAR_ENOUGH_UNMEASURED = 0.3
 lie at 0.23 to 0.70 (local) and 0.35 to 0.72 (fastembed), those for the Wi-Fi password below 0.15 and 0.25."""
 
 _BASICS = re.compile(
-    r"\b(?:which (?:days|dates|city|country)|what (?:date|dates|days|city|address|venue)|(?:when|where) (?:is|are|does|do|will) (?:the |this |it\b|you\b)?"
-    r"(?:\w+ )?(?:conference|event|venue|congress|take|held|happening)|venue|address|website|web site|dates|how long (?:is|does) the (?:conference|event)|"
-    r"what is this (?:conference|event)|wo (?:ist|findet)|wann (?:ist|findet|beginnt) (?:die|das)|veranstaltungsort|adresse|"
-    r"où (?:est|se)|quand (?:est|a|commence)|adresse|lieu|dónde (?:es|se|está)|cuándo (?:es|se|empieza)|dirección|lugar)\b",
+    r"\b(?:which (?:days|dates|city|country)|what (?:date|dates|days|city|address|venue)|(?:when|where) (?:is|are|"
+    r"does|do|will) (?:the |this |it\b|you\b)?"
+    r"(?:\w+ )?(?:conference|event|venue|congress|take|held|happening)|venue|address|website|web site|dates|"
+    r"how long (?:is|does) the (?:conference|event)|"
+    r"what is this (?:conference|event)|wo (?:ist|findet)|wann (?:ist|findet|beginnt) (?:die|das)|"
+    r"veranstaltungsort|adresse|"
+    r"où (?:est|se)|quand (?:est|a|commence)|adresse|lieu|dónde (?:es|se|está)|cuándo (?:es|se|empieza)|dirección|"
+    r"lugar)\b",
     re.IGNORECASE,
 )
 """Questions that the row itself answers: dates, place, website."""

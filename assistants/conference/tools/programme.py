@@ -60,7 +60,13 @@ async def list_entities(entity_type: EntityType, arguments: SearchArguments, too
 
 
 def _row(entity_type: EntityType, row: Mapping[str, Any], title: str) -> dict[str, Any]:
-    own: dict[str, Any] = {"type": entity_type.value, "id": str(row["id"]), "title": title, "score": 0.0, "facet_scores": {}}
+    own: dict[str, Any] = {
+        "type": entity_type.value,
+        "id": str(row["id"]),
+        "title": title,
+        "score": 0.0,
+        "facet_scores": {},
+    }
     return own | shown(entity_type, row)
 
 
