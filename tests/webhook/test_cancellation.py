@@ -82,7 +82,9 @@ async def test_another_visitors_answer_is_a_404_and_goes_on(door: Door, status: 
         assert door.directus.row("messages", answer_id)["status"] == "streaming"
 
 
-@pytest.mark.parametrize("answer_id", ["5f0c2f0e-0000-4000-8000-0000000000aa", "17", "x" * 500, "..%2f..%2fusers", "%00"])
+@pytest.mark.parametrize(
+    "answer_id", ["5f0c2f0e-0000-4000-8000-0000000000aa", "17", "x" * 500, "..%2f..%2fusers", "%00"]
+)
 async def test_an_unknown_answer_is_a_404(door: Door, answer_id: str) -> None:
     visitor, _ = await asked(door)
     answer = await cancel(door, visitor, answer_id)
