@@ -21,6 +21,7 @@ __all__ = [
     "CONFERENCE_TTL_S",
     "CONVERSATION_LOCK_TTL_S",
     "CONVERSATION_TTL_S",
+    "METRICS",
     "PROGRESS_TTL_S",
     "RATE_LIMIT_PREFIX",
     "RESULT_TTL_S",
@@ -75,6 +76,9 @@ ANNOUNCEMENTS_TTL_S = 60
 
 RATE_LIMIT_PREFIX = "erleah:limit"
 """Prefix of the keys of the ``limits`` library: questions per conversation and per client, a minute or so each."""
+
+METRICS = "erleah:metrics"
+"""Hash: the sums of what all processes count; a field is a name with its labels. It stays."""
 
 SWEEP_LOCK = "erleah:sweep"
 """String: which process swept last. A little less than the time between two sweeps."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from services.directus.client import Directus
+    from services.metrics import Metrics
     from worker.signals import Signal
     from worker.turn_store import Claim
 
@@ -55,15 +56,14 @@ class AnswerPump:
         *,
         interval_s: float,
         still_ours: Callable[[Iterable[Claim]], Awaitable[dict[str, bool]]],
+        metrics: Metrics,
     ) -> None:
         self._directus = directus
         self._interval_s = interval_s
         self._still_ours = still_ours
         self._streams: dict[str, AnswerStream] = {}
+        self._metrics = metrics
         self._dirty = asyncio.Event()
-        self.writes = 0
-        """Write requests sent so far."""
-        self.rows_written = 0
 
     def open(
         self, claim: Claim, answer_id: str, row: dict[str, Any], interrupt: Callable[[Signal], None]
@@ -137,7 +137,7 @@ class AnswerPump:
         ]
         if not rows:
             return
-        self.writes += 1
+        self._metrics.count("erleah_answer_writes")
         try:
             await self._directus.create_items(MESSAGES, rows)
         except (ServiceRejectedError, AccessDeniedError) as refusal:
@@ -152,7 +152,7 @@ class AnswerPump:
             stream.exists = True
             stream.written_text = row["messageText"]
             stream.last_seen_at = now
-        self.rows_written += len(rows)
+        self._metrics.count("erleah_answer_rows", len(rows))
 
     async def _adopt_or_fail(self, stream: AnswerStream, refusal: ErleahError) -> None:
         """Go on with a row that an earlier attempt made."""
@@ -174,7 +174,7 @@ class AnswerPump:
     async def _write(self, streams: Sequence[AnswerStream]) -> None:
         rows = [stream.next_row() for stream in streams]
         marks = [mark for stream in streams if stream.final is not None for mark in stream.marks]
-        self.writes += 1
+        self._metrics.count("erleah_answer_writes")
         try:
             written = await self._directus.update_items(MESSAGES, [*rows, *marks], fields=("id", "status"), retry=False)
         except (ServiceRejectedError, AccessDeniedError) as refusal:
@@ -190,7 +190,7 @@ class AnswerPump:
                 log.warning("pump.row_refused", answer_id=streams[0].answer_id, reason=str(refusal))
                 streams[0].fail(refusal)
             return
-        self.rows_written += len(rows)
+        self._metrics.count("erleah_answer_rows", len(rows))
         now = time.monotonic()
         statuses = {row["id"]: row["status"] for row in written}
         for stream, row in zip(streams, rows, strict=True):

@@ -17,18 +17,17 @@ from services.logging import bind_trace, get_logger, new_trace_id
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
 from worker import machine
-from worker.answer_row import cancelled_fields, failed_fields, new_fields, question_marks
+from worker.answer_row import new_fields
 from worker.conversation_line import Place
+from worker.ending import end_failed, mark, settle
 from worker.intake import Incoming, read_incoming, read_talk
 from worker.services import StepServices
-from worker.signals import HandedOver, LeaseLost, RowGone, Signal, Stopped, Superseded
+from worker.signals import HandedOver, LeaseLost, RowGone
 from worker.turn import Turn
-from worker.turn_store import Claim, ClaimLostError
+from worker.turn_store import ClaimLostError
 from worker.turn_watch import LiveTurn
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from assistants.interface import Assistant
     from services.queue.runner import JobContext
     from worker.services import Services
@@ -93,10 +92,10 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     try:
         if assistant is None:
             log.error("turn.no_assistant", source=source)
-            await _end_failed(live, f"There is no assistant for “{source}” here.")
+            await end_failed(live, f"There is no assistant for “{source}” here.")
         else:
             await _run(live, assistant, services)
-        await _settle(live, claim, services)
+        await settle(live, services)
     finally:
         services.watch.leave(live)
         services.pump.forget(live.answer)
@@ -110,7 +109,7 @@ async def _begin(job: AnswerJob, incoming: Incoming, assistant: Assistant | None
     )
     if talk.answer_status not in {None, "streaming"}:
         # The answer is whole, but the message was not marked: somebody stopped it, or a write was lost.
-        await services.directus.update_items("messages", [{"id": incoming.message_id, "status": "answered"}])
+        await mark(services, [{"id": incoming.message_id, "status": "answered"}])
         return None
     conversation = dict(incoming.conversation)
     if not conversation.get("conference_id"):
@@ -164,68 +163,7 @@ async def _run(live: LiveTurn, assistant: Assistant, services: Services) -> None
         live.interrupt(RowGone())
     except Exception:  # the turn's one exit: whatever a step let through ends here
         log.exception("turn.failed")
-        await _end_failed(live, "Sorry, something went wrong here. Please ask again.")
-
-
-async def _settle(live: LiveTurn, claim: Claim, services: Services) -> None:
-    """Bring rows and saved state in line with how the turn ended."""
-    signal: Signal | None = live.signal
-    match signal:
-        case Stopped():
-            await _end_stopped(live, services)
-        case LeaseLost():
-            log.info("turn.lease_lost", attempt=claim.attempt)
-            return
-        case RowGone():
-            await _mark(question_marks(live.turn), services)
-        case Superseded(by_message_id=later):
-            log.info("turn.superseded", by=later)
-        case _:
-            pass
-    await services.turns.finish(claim)
-    log.info(
-        "turn.ended",
-        signal=type(signal).__name__ if signal else None,
-        state=live.turn.state.value,
-        intent=live.turn.understanding.intent if live.turn.understanding else None,
-        attempt=claim.attempt,
-        timings_ms=live.turn.timings_ms,
-    )
-
-
-async def _end_stopped(live: LiveTurn, services: Services) -> None:
-    """Write that the answer was stopped; what was written stays."""
-    turn, answer = live.turn, live.answer
-    fields = cancelled_fields(turn, first_shown_at=answer.first_shown_at)
-    row: dict[str, Any] = {"id": turn.answer_id, **fields}
-    if answer.exists:
-        answer.seq += 1
-        await services.directus.update_items("messages", [row | {"seq": answer.seq}, *question_marks(turn)])
-    else:
-        # Nothing was shown: the visitor's client still waits for this row to say how it ended.
-        await services.directus.create_items("messages", [new_fields(turn) | {"messageText": "", "seq": 1} | row])
-        await _mark(question_marks(turn), services)
-
-
-async def _end_failed(live: LiveTurn, apology: str) -> None:
-    """Write a failed answer in place of whatever there is, so that nobody waits for it."""
-    answer = live.answer
-    if not answer.is_live:
-        return
-    text = f"{answer.text}\n\n{apology}".strip()
-    fields = failed_fields(live.turn, first_shown_at=answer.first_shown_at)
-    await answer.finish(text, fields, question_marks(live.turn))
-
-
-async def _mark(marks: list[dict[str, Any]], services: Services) -> None:
-    """Mark user messages as settled; one that was deleted needs no mark."""
-    for mark in marks:
-        try:
-            await services.directus.update_items("messages", [mark])
-        except ServiceUnavailableError:
-            raise
-        except ErleahError as error:
-            log.info("turn.mark_refused", reason=str(error))
+        await end_failed(live, "Sorry, something went wrong here. Please ask again.")
 
 
 async def _leave_line(place: Place, services: Services) -> None:

@@ -30,6 +30,7 @@ from services.embeddings.factory import make_embedder
 from services.errors import ConfigurationError, ErleahError, NotFoundError, ServiceUnavailableError
 from services.llm.chain import make_language_model
 from services.logging import configure_logging, get_logger
+from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue, SearchJob
 from services.queue.runner import JobRunner
@@ -96,6 +97,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     turns = TurnStore(redis)
     line = ConversationLine(redis)
     watch = TurnWatch(redis, turns, line)
+    metrics = Metrics(redis)
     services = Services(
         settings=settings,
         directus=directus,
@@ -106,7 +108,10 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         turns=turns,
         line=line,
         watch=watch,
-        pump=AnswerPump(directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours),
+        pump=AnswerPump(
+            directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours, metrics=metrics
+        ),
+        metrics=metrics,
     )
     worker = Worker(services, redis, vectors, embedder, owns_vectors)
     await _look_around(worker)
@@ -117,10 +122,12 @@ async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], Non
     """Run both queues and the upkeep until ``stop`` is set; then finish or hand over what runs."""
     services = worker.services
     turns, index = _runners(worker)
+    sweep = Sweep(services.directus, services.queue, worker.redis, services.metrics)
     upkeep = [
         asyncio.create_task(services.pump.run(), name="answer pump"),
         asyncio.create_task(services.watch.run(), name="turn watch"),
-        asyncio.create_task(Sweep(services.directus, services.queue, worker.redis).run(), name="sweep"),
+        asyncio.create_task(sweep.run(), name="sweep"),
+        asyncio.create_task(services.metrics.run(), name="metrics"),
     ]
     running = [asyncio.create_task(turns.run(), name="turns"), asyncio.create_task(index.run(), name="index")]
     stopping = asyncio.create_task(stop.wait(), name="stop")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from assistants.interface import Assistant, Toolbox
     from services.directus.client import Directus
     from services.llm.chain import LanguageModel
+    from services.metrics import Metrics
     from services.queue.job_queue import JobQueue
     from services.settings import Settings
     from worker.answer_pump import AnswerPump
@@ -37,6 +38,7 @@ class Services:
     line: ConversationLine
     watch: TurnWatch
     pump: AnswerPump
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)

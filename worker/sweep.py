@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from services.directus.client import Directus
+    from services.metrics import Metrics
     from services.queue.job_queue import JobQueue
 
 __all__ = ["Sweep"]
@@ -41,13 +42,12 @@ AT_ONCE = 200
 class Sweep:
     """Finds unanswered messages and stray answers, and enqueues their turns again."""
 
-    def __init__(self, directus: Directus, queue: JobQueue, redis: Redis) -> None:
+    def __init__(self, directus: Directus, queue: JobQueue, redis: Redis, metrics: Metrics) -> None:
         self._directus = directus
         self._queue = queue
         self._redis = redis
+        self._metrics = metrics
         self._id = uuid4().hex
-        self.healed = 0
-        """Messages this process has asked for again."""
 
     async def run(self) -> None:
         """Sweep until cancelled; an outage is the next sweep's affair."""
@@ -62,7 +62,7 @@ class Sweep:
                 log.exception("sweep.failed")
 
     async def sweep_once(self) -> int:
-        """One sweep; the number of turns that were asked for again."""
+        """One sweep; how many turns were asked for again and strays ended."""
         now = datetime.now(UTC)
         rows = await self._directus.read_items(
             "messages",
@@ -82,11 +82,12 @@ class Sweep:
         for row in rows:
             if not await self._redis.exists(redis_keys.turn_lease(row["id"])):
                 healed += await self._queue.enqueue(AnswerJob(message_id=row["id"]))
-        healed += await self._end_strays(now)
-        if healed:
-            self.healed += healed
-            log.info("sweep.healed", turns=healed)
-        return healed
+        ended = await self._end_strays(now)
+        if healed or ended:
+            log.info("sweep.healed", unanswered=healed, strays=ended)
+        self._metrics.count("erleah_swept", healed, kind="unanswered")
+        self._metrics.count("erleah_swept", ended, kind="stray")
+        return healed + ended
 
     async def _end_strays(self, now: datetime) -> int:
         """Settle answers left ``streaming`` whose question counts as answered."""

@@ -24,6 +24,7 @@ from services.answer_ids import answer_id_of
 from services.llm.calls import AnswerEnd, Parsed, Prompt, TextDelta, Usage
 from services.llm.chain import LanguageModel
 from services.llm.offline import OfflineProvider
+from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob
 from services.queue.runner import JobContext
@@ -192,6 +193,7 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
         open_clients.append(directus)
         turns, line = TurnStore(redis), ConversationLine(redis)
         watch = TurnWatch(redis, turns, line)
+        metrics = Metrics(redis)
         assistant = Librarian()
         scripted = provider or ScriptedProvider()
         toolbox = Toolbox(
@@ -211,7 +213,10 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
             turns=turns,
             line=line,
             watch=watch,
-            pump=AnswerPump(directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours),
+            pump=AnswerPump(
+                directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours, metrics=metrics
+            ),
+            metrics=metrics,
         )
         tasks.append(asyncio.create_task(services.pump.run()))
         tasks.append(asyncio.create_task(watch.run()))

@@ -1,0 +1,106 @@
+"""How a turn ends: rows, saved state and counts are brought in line with what happened to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.errors import ConflictError, ErleahError, ServiceUnavailableError
+from services.logging import get_logger
+from worker.answer_row import cancelled_fields, failed_fields, new_fields, question_marks
+from worker.signals import LeaseLost, RowGone, Signal, Stopped, Superseded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.metrics import Metrics
+    from worker.services import Services
+    from worker.turn_watch import LiveTurn
+
+__all__ = ["end_failed", "mark", "settle"]
+
+log = get_logger(__name__)
+
+
+async def settle(live: LiveTurn, services: Services) -> None:
+    """Bring rows and saved state in line with how the turn ended."""
+    signal: Signal | None = live.signal
+    match signal:
+        case Stopped():
+            await _end_stopped(live, services)
+        case LeaseLost():
+            log.info("turn.lease_lost", attempt=live.claim.attempt)
+            return
+        case RowGone():
+            await mark(services, question_marks(live.turn))
+        case Superseded(by_message_id=later):
+            log.info("turn.superseded", by=later)
+        case _:
+            pass
+    await services.turns.finish(live.claim)
+    if signal is not None:
+        services.metrics.count("erleah_turns_called_off", signal=type(signal).__name__)
+    elif live.answer.final is not None:
+        _count(live.answer.final, services.metrics)
+    log.info(
+        "turn.ended",
+        signal=type(signal).__name__ if signal else None,
+        state=live.turn.state.value,
+        intent=live.turn.understanding.intent if live.turn.understanding else None,
+        attempt=live.claim.attempt,
+        timings_ms=live.turn.timings_ms,
+    )
+
+
+def _count(final: Mapping[str, Any], metrics: Metrics) -> None:
+    """Count a turn that ended by itself, from what its row says."""
+    metrics.count(
+        "erleah_turns",
+        assistant=final["assistant"],
+        outcome=final["outcome"],
+        degraded="yes" if final["degraded"] else "no",
+    )
+    usage = final["metadata"]["usage"]
+    for kind in ("input_tokens", "output_tokens", "cache_read_tokens"):
+        metrics.count("erleah_tokens", usage[kind], kind=kind.removesuffix("_tokens"))
+    metrics.count("erleah_cost_usd", usage["cost_usd"])
+    metrics.observe("erleah_turn_seconds", final["total_ms"] / 1000)
+    if final["first_token_ms"] is not None:
+        metrics.observe("erleah_first_token_seconds", final["first_token_ms"] / 1000)
+
+
+async def _end_stopped(live: LiveTurn, services: Services) -> None:
+    """Write that the answer was stopped; what was written stays."""
+    turn, answer = live.turn, live.answer
+    fields = cancelled_fields(turn, first_shown_at=answer.first_shown_at)
+    answer.seq += 1
+    row: dict[str, Any] = {"id": turn.answer_id, "seq": answer.seq, **fields}
+    if not answer.exists:
+        # Nothing was shown: the visitor's client still waits for this row to say how it ended.
+        try:
+            await services.directus.create_items("messages", [new_fields(turn) | {"messageText": ""} | row])
+        except ConflictError:
+            answer.exists = True  # the pump's own write was on its way
+    if answer.exists:
+        await services.directus.update_items("messages", [row])
+    await mark(services, question_marks(turn))
+
+
+async def end_failed(live: LiveTurn, apology: str) -> None:
+    """Write a failed answer in place of whatever there is, so that nobody waits for it."""
+    answer = live.answer
+    if not answer.is_live:
+        return
+    text = f"{answer.text}\n\n{apology}".strip()
+    fields = failed_fields(live.turn, first_shown_at=answer.first_shown_at)
+    await answer.finish(text, fields, question_marks(live.turn))
+
+
+async def mark(services: Services, marks: list[dict[str, Any]]) -> None:
+    """Mark user messages as settled; one that was deleted needs no mark."""
+    for each in marks:
+        try:
+            await services.directus.update_items("messages", [each])
+        except ServiceUnavailableError:
+            raise
+        except ErleahError as error:
+            log.info("turn.mark_refused", reason=str(error))
