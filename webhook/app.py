@@ -16,7 +16,9 @@ from webhook.chat import Chat
 from webhook.health import Health
 from webhook.hooks import Hooks
 from webhook.limits import RateLimits
+from webhook.metrics import MetricsPage
 from webhook.middleware import CORRELATION_HEADER, Correlation, Cors, LastCatch, SafeHeaders
+from webhook.regeneration import Regeneration
 from webhook.responses import ErrorAnswers
 from webhook.visitors import Visitors
 from webhook.window import window_routes
@@ -55,6 +57,8 @@ def create_app(
     )
     chat = Chat(directus=directus, queue=queue, limits=limits, answers=answers)
     cancellation = Cancellation(directus=directus, redis=redis, limits=limits)
+    regeneration = Regeneration(directus=directus, redis=redis, queue=queue, limits=limits)
+    metrics = MetricsPage(redis=redis, queue=queue)
     checks: dict[str, Callable[[], Awaitable[object]]] = {"redis": redis.ping, "directus": directus.ping}
     if vectors is not None:
         checks["qdrant"] = vectors.ping
@@ -67,10 +71,12 @@ def create_app(
             Route("/api/conversations", visitors.begin_conversation, methods=["POST"]),
             Route("/api/messages", visitors.ask, methods=["POST"]),
             Route("/api/messages/{answer_id}/cancel", cancellation.cancel, methods=["POST"]),
+            Route("/api/messages/{message_id}/regenerate", regeneration.regenerate, methods=["POST"]),
             Route("/api/chat", chat.answer, methods=["POST"]),
             Route("/health", health.up),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
+            Route("/metrics", metrics.show),
             *window_routes(settings),
         ],
         middleware=[

@@ -161,13 +161,17 @@ class AnswerPump:
             stream.fail(refusal)
             return
         found = await self._directus.read_items(
-            MESSAGES, filter={"id": {"_eq": stream.answer_id}}, fields=["id", "status", "seq", "messageText"], limit=1
+            MESSAGES,
+            filter={"id": {"_eq": stream.answer_id}},
+            fields=["id", "status", "seq", "messageText", "metadata"],
+            limit=1,
         )
         if not found:
             # It was there when we wrote and is gone when we look: somebody deleted it.
             stream.interrupt(RowGone())
         elif found[0]["status"] == "streaming":
-            stream.found(found[0]["seq"], found[0]["messageText"] or "")
+            previous = (found[0]["metadata"] or {}).get("previous", [])
+            stream.found(found[0]["seq"], found[0]["messageText"] or "", previous)
         else:
             self._note_status(stream, found[0]["status"])
 

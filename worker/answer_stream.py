@@ -54,6 +54,8 @@ class AnswerStream:
         self.marks: list[dict[str, Any]] = []
         """Rows of other messages to be written with the last write (answered, superseded)."""
         self.written_text: str | None = None
+        self.previous: list[dict[str, Any]] = []
+        """Texts of this answer before it was asked for anew."""
         self.first_shown_at: float | None = None
         self.last_seen_at = 0.0
         """When the row's status was last read or written, on the monotonic clock."""
@@ -112,11 +114,14 @@ class AnswerStream:
         row: dict[str, Any] = {"id": self.answer_id, "messageText": self.text, "seq": self.seq}
         if self.final is not None:
             row |= self.final
+            if self.previous:
+                row["metadata"] = row["metadata"] | {"previous": self.previous}
         return row
 
-    def found(self, seq: int, text: str) -> None:
-        """Note that the row is there already, from an earlier attempt."""
+    def found(self, seq: int, text: str, previous: list[dict[str, Any]]) -> None:
+        """Note that the row is there already, from an earlier attempt or answer."""
         self.exists = True
+        self.previous = previous
         self.seq = max(self.seq, (seq or 0) + SEQ_GAP_AFTER_TAKEOVER)
         self._on_screen = len(text)
         if self.final is None and len(self.text) < len(text):

@@ -18,6 +18,7 @@ from services.answer_ids import answer_id_of
 from services.errors import ErleahError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
+from worker.turn_store import TurnStore
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -47,6 +48,7 @@ class Sweep:
         self._queue = queue
         self._redis = redis
         self._metrics = metrics
+        self._turns = TurnStore(redis)
         self._id = uuid4().hex
 
     async def run(self) -> None:
@@ -80,7 +82,7 @@ class Sweep:
         )
         healed = 0
         for row in rows:
-            if not await self._redis.exists(redis_keys.turn_lease(row["id"])):
+            if not await self._turns.is_held(row["id"]):
                 healed += await self._queue.enqueue(AnswerJob(message_id=row["id"]))
         ended = await self._end_strays(now)
         if healed or ended:

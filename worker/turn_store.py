@@ -154,8 +154,9 @@ class TurnStore:
         }
 
     async def is_held(self, message_id: str) -> bool:
-        """Whether some live worker holds the turn, or finished it a short while ago."""
-        return bool(await self._redis.exists(redis_keys.turn_lease(message_id)))
+        """Whether some live worker holds the turn."""
+        held = await self._redis.get(redis_keys.turn_lease(message_id))
+        return held is not None and not held.endswith(f":{_DONE}".encode())
 
     async def finish(self, claim: Claim) -> None:
         """Forget the turn, and leave a mark that refuses whoever sleeps through this."""

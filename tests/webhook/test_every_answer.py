@@ -26,7 +26,7 @@ WIDGET = "https://conference.example"
         ("POST", "/api/messages", 401),
         ("POST", "/api/conversations", 422),
         ("GET", "/widget/nothing-here.js", 404),
-        ("GET", "/metrics", 404),
+        ("GET", "/metrics", 200),
     ],
 )
 async def test_every_answer_carries_the_callers_id_and_every_error_has_one_shape(
