@@ -30,6 +30,9 @@ KEY = "sk-proj-very-secret-key"
 
 PROMPT = Prompt("You help.", (ChatMessage("user", "Which talks are on testing?"),), context="Session: Testing.")
 
+_HANGS_AFTER_S = 10.0
+"""A failure that is not noticed must fail its test, not hold up all others."""
+
 
 class Wish(BaseModel):
     """What a structured call asks for here."""
@@ -68,8 +71,9 @@ async def failure_of(provider: OpenAIProvider) -> tuple[str, ProviderError]:
     """What was shown, and the error that ended it."""
     text = ""
     try:
-        async for event in provider.stream(PROMPT):
-            text += event.text if isinstance(event, TextDelta) else ""
+        async with asyncio.timeout(_HANGS_AFTER_S):
+            async for event in provider.stream(PROMPT):
+                text += event.text if isinstance(event, TextDelta) else ""
     except ProviderError as error:
         return text, error
     pytest.fail("the stream did not fail")
