@@ -18,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "ANNOUNCEMENTS_TTL_S",
+    "BREAKER_PREFIX",
     "CONFERENCE_TTL_S",
     "CONVERSATION_LOCK_TTL_S",
     "CONVERSATION_TTL_S",
@@ -76,6 +77,9 @@ ANNOUNCEMENTS_TTL_S = 60
 
 RATE_LIMIT_PREFIX = "erleah:limit"
 """Prefix of the keys of the ``limits`` library: questions per conversation and per client, a minute or so each."""
+
+BREAKER_PREFIX = "erleah:breaker:"
+"""Prefix of the breakers' keys, three strings a provider: its state (JSON), its failures, a probe that is out."""
 
 METRICS = "erleah:metrics"
 """Hash: the sums of what all processes count; a field is a name with its labels. It stays."""

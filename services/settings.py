@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     history_limit: Annotated[int, Field(ge=0, le=100)] = 10
     max_iterations: Annotated[int, Field(ge=1, le=20)] = 5
     turn_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    turn_max_tokens: Annotated[int, Field(ge=100, le=10_000_000)] = 50_000
+    turn_max_cost_usd: Annotated[float, Field(gt=0, le=1000)] = 0.50
     stream_interval_ms: Annotated[int, Field(ge=10, le=10_000)] = 100
     worker_max_turns: Annotated[int, Field(ge=1, le=10_000)] = 200
     default_conference_id: str | None = None

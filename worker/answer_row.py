@@ -46,6 +46,7 @@ def completed_fields(
         "prompt_version": assistant.prompt_version,
         "degraded": degraded,
         "degraded_because": turn.degraded_because,
+        "switched_from": turn.switched_from,
     }
     return fields
 

@@ -28,6 +28,7 @@ from search.writer import IndexWriter
 from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
 from services.errors import ConfigurationError, ErleahError, NotFoundError, ServiceUnavailableError
+from services.llm.breaker import BreakerGate
 from services.llm.chain import make_language_model
 from services.logging import configure_logging, get_logger
 from services.metrics import Metrics
@@ -102,7 +103,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         settings=settings,
         directus=directus,
         queue=JobQueue(redis),
-        model=make_language_model(settings),
+        model=make_language_model(settings, gate=BreakerGate(redis)),
         toolbox=toolbox,
         assistants=assistants,
         turns=turns,

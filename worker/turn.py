@@ -85,6 +85,9 @@ class Turn(BaseModel):
     degraded_because: str | None = None
     """Why no model is asked to write any more (time is up, a step failed); None while all is well."""
 
+    switched_from: list[str] = Field(default_factory=list)
+    """Providers that broke off after they had begun to write; another went on in their place."""
+
     timings_ms: dict[str, float] = Field(default_factory=dict)
     input_tokens: int = 0
     output_tokens: int = 0

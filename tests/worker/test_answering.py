@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import pytest
 from assistants.interface import ToolCall
 from services import redis_keys
 from services.errors import ProviderBrokenStreamError, ProviderBusyError
+from services.llm.chain import LanguageModel
 from services.queue.jobs import Queue
 from services.queue.runner import RetryLater
+from tests.worker.conftest import ScriptedProvider
 from worker.turn_store import TurnStore
 
 if TYPE_CHECKING:
@@ -189,7 +192,7 @@ async def test_reflection_tries_each_relaxation_once(workshop: Workshop) -> None
 
 async def test_a_turn_out_of_time_lands_with_what_it_has(make_workshop: Callable[..., Workshop]) -> None:
     workshop = make_workshop(turn_timeout_s=0.3)
-    workshop.provider.pieces = ["A whole sentence. ", *["word "] * 500]
+    workshop.provider.pieces = ["A whole sentence. Then ", *["words "] * 500]
     workshop.provider.pace_s = 0.05
     message_id = workshop.ask()
     await asyncio.wait_for(workshop.answer(message_id), 5)
@@ -300,9 +303,7 @@ async def test_odd_texts_are_answered_too(workshop: Workshop, text: str) -> None
     assert "\x00" not in workshop.provider.prompts[-1].messages[-1].text
 
 
-def ScriptedProviderWith(error: Exception, at: int = 0) -> Any:  # noqa: ANN401, N802 - reads as the class it makes
-    from tests.worker.conftest import ScriptedProvider  # noqa: PLC0415 - the fixture's module is found by path
-
+def ScriptedProviderWith(error: Exception, at: int = 0) -> ScriptedProvider:  # noqa: N802 - reads as the class it makes
     return ScriptedProvider(error=error, error_at=at)
 
 
@@ -328,3 +329,39 @@ async def test_an_answer_asked_for_anew_keeps_its_old_text_in_metadata(workshop:
     assert (anew["messageText"], anew["status"]) == ("Hi.", "completed")
     assert anew["metadata"]["previous"] == [{"text": "Hello there."}]
     assert anew["seq"] > 1003
+
+
+async def test_a_turn_over_its_budget_lands_with_what_it_has(make_workshop: Callable[..., Workshop]) -> None:
+    workshop = make_workshop(turn_max_tokens=100)
+    workshop.provider.pieces = ["A whole sentence. Then ", *["more words "] * 500]
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert row["messageText"].strip() == "A whole sentence."
+    assert (row["status"], row["degraded"], row["metadata"]["degraded_because"]) == ("completed", 1, "budget")
+    assert workshop.provider.closed_early == 1
+    assert row["metadata"]["usage"]["output_tokens"] > 50
+
+
+async def test_a_turn_whose_budget_is_spent_asks_no_model(make_workshop: Callable[..., Workshop]) -> None:
+    workshop = make_workshop(turn_max_cost_usd=0.00001)
+    message_id = workshop.ask("Where?")
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert workshop.provider.prompts == []
+    assert row["messageText"] == "I found: Where? in None"
+
+
+async def test_a_switch_to_another_model_is_no_degradation(make_workshop: Callable[..., Workshop]) -> None:
+    workshop = make_workshop(provider=ScriptedProviderWith(ProviderBrokenStreamError("scripted", "dropped"), at=2))
+    workshop.provider.pieces = ["One sentence. ", "Half ", "a "]
+    second = ScriptedProvider(pieces=["Another sentence."], name="second")
+    workshop.services = replace(workshop.services, model=LanguageModel([workshop.provider, second]))
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert row["messageText"].split() == ["One", "sentence.", "Another", "sentence."]
+    assert (row["degraded"], row["metadata"]["switched_from"]) == (0, ["scripted"])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.errors import ProviderError
-from services.llm.calls import AnswerEnd, Switch, TextDelta
+from services.llm.calls import AnswerEnd, Switch, TextDelta, Usage
+from services.llm.continuation import kept_of
 from services.llm.offline import OfflineProvider
+from services.llm.prices import tokens_in
 from services.logging import get_logger
 from worker.answer_row import completed_fields, question_marks
 from worker.next_step import Finish, NextStep
@@ -26,6 +29,7 @@ log = get_logger(__name__)
 
 LANDING_S = 2.0
 """Time kept for bringing an answer to its end when the turn's time is up."""
+BUDGET = "budget"
 
 # What PostgreSQL can't store in a text and JSON can't carry unescaped.
 _UNSTORABLE = {code: None for code in range(32) if chr(code) not in "\n\t"}
@@ -34,15 +38,17 @@ _UNSTORABLE = {code: None for code in range(32) if chr(code) not in "\n\t"}
 async def respond(turn: Turn, services: StepServices) -> NextStep:
     """Stream the answer into the row; the last write holds the whole text and all metadata.
 
-    Reads everything; sets timings and usage; returns when the last write is in Directus.
+    Reads everything; sets timings, usage, degraded_because and switched_from; returns when the last
+    write is in Directus.
     """
     began = time.perf_counter()
-    text, end, because = await _write(turn, services)
+    if turn.degraded_because is None and _left(turn, services).is_spent:
+        turn.degraded_because = BUDGET
+    text, end = await _write(turn, services)
     if not text.strip():
         text = services.assistant.offline_answer(turn.view())
-        end, because = AnswerEnd(provider="offline", model="template", degraded=True), because or "empty answer"
+        end = AnswerEnd(provider="offline", model="template", usage=end.usage, degraded=True)
     turn.pay(end.usage)
-    turn.degraded_because = turn.degraded_because or because
     # The row needs the figure now; the machine puts the whole step's in its place for the log.
     turn.timings_ms[State.RESPOND.value] = round((time.perf_counter() - began) * 1000, 2)
     final = completed_fields(turn, services.assistant, end, first_shown_at=services.answer.first_shown_at)
@@ -50,33 +56,63 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
     return Finish(State.COMPLETED)
 
 
-async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd, str | None]:
-    """The text as far as it came, how it ended, and why it is degraded, if it is."""
+async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd]:
+    """The text as far as it came, and how it ended; a text that was cut ends with a whole sentence."""
     text = ""
     end: AnswerEnd | None = None
-    because: str | None = None
-    time_left = services.settings.turn_timeout_s - (time.time() - turn.started_at) - LANDING_S
+    left = _left(turn, services)
     try:
-        async with asyncio.timeout(max(time_left, LANDING_S)), aclosing(_events(turn, services)) as events:
+        async with asyncio.timeout(left.seconds), aclosing(_events(turn, services)) as events:
             async for event in events:
                 match event:
                     case TextDelta(text=piece):
                         text += piece.translate(_UNSTORABLE)
                         services.answer.show(text)
+                        if tokens_in(len(text)) > left.tokens:
+                            log.warning("answer.over_budget", characters=len(text))
+                            turn.degraded_because = BUDGET
+                            break
                     case Switch() as switch:
                         text = switch.kept
-                        because = f"{switch.from_provider}: {switch.reason}"
+                        turn.switched_from.append(switch.from_provider)
                         log.warning("answer.switched", provider=switch.to_provider, reason=switch.reason)
                     case AnswerEnd():
                         end = event
     except TimeoutError:
         log.warning("answer.out_of_time", characters=len(text))
-        because = "timeout"
+        turn.degraded_because = "timeout"
     except ProviderError as error:
         # Only where the settings leave offline out of the providers: what was shown stands.
         log.warning("answer.no_provider", provider=error.provider, reason=str(error))
-        because = f"{error.provider}: {error.code}"
-    return text, end or AnswerEnd(provider="cut", model="", degraded=True), because
+        turn.degraded_because = f"{error.provider}: {error.code}"
+    if end is None:
+        # What a cut stream has cost is not told by anyone; by length it is about this.
+        spent = Usage(output_tokens=tokens_in(len(text)))
+        return kept_of(text), AnswerEnd(provider="cut", model="", usage=spent, degraded=True)
+    return text, end
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a turn may still spend."""
+
+    seconds: float
+    tokens: int
+    cost_usd: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no model may be asked any more."""
+        return self.tokens <= 0 or self.cost_usd <= 0
+
+
+def _left(turn: Turn, services: StepServices) -> _Left:
+    settings, paid = services.settings, turn.usage
+    return _Left(
+        seconds=max(settings.turn_timeout_s - (time.time() - turn.started_at) - LANDING_S, LANDING_S),
+        tokens=settings.turn_max_tokens - paid.input_tokens - paid.output_tokens,
+        cost_usd=settings.turn_max_cost_usd - paid.cost_usd,
+    )
 
 
 async def _events(turn: Turn, services: StepServices) -> AsyncGenerator[StreamEvent, None]:

@@ -1,0 +1,96 @@
+"""A breaker for each provider, shared by all workers through Redis: a dead one is not asked each time.
+
+Three failures in a row open it for a minute; then one call at a time may try (half-open), and its
+outcome closes or opens it again. The states are purgatory's; the one-at-a-time probe is ours, since
+purgatory lets every call through when a breaker is half open. Without Redis every provider may be
+asked: the breaker saves time, it guards nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final, cast
+
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import HALF_OPENED, OPENED, OpenedState
+from purgatory.service._async.unit_of_work import AsyncRedisUnitOfWork
+
+from services import redis_keys
+from services.errors import ProviderBrokenStreamError, ProviderBusyError, ServiceUnavailableError
+from services.logging import get_logger
+
+if TYPE_CHECKING:
+    from purgatory.service._async.repository import AsyncRedisRepository
+
+    from services.errors import ProviderError
+    from services.redis import RedisClient
+
+__all__ = ["BreakerGate"]
+
+FAILURES: Final = 3
+OPEN_S: Final = 60.0
+PROBE_S: Final = 10.0
+"""While a probe is out, the others go to the next provider; a probe that never reports is forgotten after this."""
+
+_PATIENCE_S: Final = 0.3
+"""A visitor does not wait longer for Redis to say whether a provider may be asked."""
+
+log = get_logger(__name__)
+
+
+class BreakerGate:
+    """A ``Gate`` (services/llm/gate.py) that remembers failures in Redis. Never raises."""
+
+    def __init__(self, redis: RedisClient, *, failures: int = FAILURES, open_s: float = OPEN_S) -> None:
+        self._redis = redis
+        unit = AsyncRedisUnitOfWork("redis://unused")  # it connects to nothing before its first command
+        repository = cast("AsyncRedisRepository", unit.contexts)
+        repository.redis = redis
+        repository.prefix = redis_keys.BREAKER_PREFIX
+        self._breakers = AsyncCircuitBreakerFactory(default_threshold=failures, default_ttl=open_s, uow=unit)
+
+    async def allows(self, provider: str) -> bool:
+        """Whether to ask the provider now."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._allows(provider)
+        except (ServiceUnavailableError, TimeoutError):
+            return True
+
+    async def succeeded(self, provider: str) -> None:
+        """Note that it answered: the count of failures begins anew, a half-open breaker closes."""
+        await self._report(provider, None)
+
+    async def failed(self, provider: str, error: ProviderError) -> None:
+        """Note a failure that says something of the provider; a refused prompt or a bad request does not."""
+        if isinstance(error, ProviderBusyError | ProviderBrokenStreamError):
+            await self._report(provider, error)
+
+    async def _allows(self, provider: str) -> bool:
+        breaker = await self._breakers.get_breaker(provider)
+        was = breaker.context.state
+        try:
+            breaker.context.handle_new_request()
+        except OpenedState:
+            return False
+        if breaker.context.state != HALF_OPENED:
+            return True
+        key = f"{redis_keys.BREAKER_PREFIX}{provider}:probe"
+        if not await self._redis.set(key, "1", nx=True, px=int(PROBE_S * 1000)):
+            return False
+        if was == OPENED:
+            log.info("breaker.probes", provider=provider)
+            await breaker.uow.contexts.update_state(provider, HALF_OPENED, None)
+        return True
+
+    async def _report(self, provider: str, error: ProviderError | None) -> None:
+        with contextlib.suppress(ServiceUnavailableError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                breaker = await self._breakers.get_breaker(provider)
+                was = breaker.context.state
+                await breaker.__aexit__(type(error) if error else None, error, None)
+                if was == HALF_OPENED:
+                    await self._redis.delete(f"{redis_keys.BREAKER_PREFIX}{provider}:probe")
+                if breaker.context.state != was:
+                    log.warning("breaker.is_now", provider=provider, state=breaker.context.state)

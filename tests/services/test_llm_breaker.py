@@ -1,0 +1,80 @@
+"""The breaker: three failures in a row keep a provider from being asked, in every worker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.errors import ProviderBrokenStreamError, ProviderBusyError, ProviderRefusedError, ProviderRejectedError
+from services.llm.breaker import BreakerGate
+from services.redis_embedded import EmbeddedRedis
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.redis import RedisClient
+
+BUSY = ProviderBusyError("claude", "overloaded")
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[RedisClient]:
+    client = EmbeddedRedis().connect()
+    yield client
+    await client.aclose()
+
+
+async def test_three_failures_in_a_row_open_it_for_every_worker(redis: RedisClient) -> None:
+    here, there = BreakerGate(redis), BreakerGate(redis)
+    for error in (BUSY, ProviderBrokenStreamError("claude", "dropped"), BUSY):
+        assert await there.allows("claude")
+        await here.failed("claude", error)
+    assert not await here.allows("claude")
+    assert not await there.allows("claude")
+    assert await there.allows("gpt"), "each provider has its own"
+
+
+async def test_an_answer_in_between_begins_the_count_anew(redis: RedisClient) -> None:
+    gate = BreakerGate(redis)
+    for _ in range(3):
+        await gate.failed("claude", BUSY)
+        await gate.failed("claude", BUSY)
+        await gate.succeeded("claude")
+    assert await gate.allows("claude")
+
+
+@pytest.mark.parametrize("error", [ProviderRefusedError("claude", "no"), ProviderRejectedError("claude", "400")])
+async def test_what_says_nothing_of_the_provider_does_not_count(
+    redis: RedisClient, error: ProviderRefusedError | ProviderRejectedError
+) -> None:
+    gate = BreakerGate(redis)
+    for _ in range(5):
+        await gate.failed("claude", error)
+    assert await gate.allows("claude")
+
+
+async def test_after_its_time_one_probe_decides(redis: RedisClient) -> None:
+    """Of many workers one asks; its success closes the breaker, its failure opens it again."""
+    gates = [BreakerGate(redis, open_s=0.1) for _ in range(4)]
+    for _ in range(3):
+        await gates[0].failed("claude", BUSY)
+    await asyncio.sleep(0.15)
+    assert sorted([await gate.allows("claude") for gate in gates]) == [False, False, False, True]
+    await gates[0].failed("claude", BUSY)
+    assert not await gates[1].allows("claude")
+    await asyncio.sleep(0.15)
+    assert await gates[2].allows("claude")
+    await gates[2].succeeded("claude")
+    assert [await gate.allows("claude") for gate in gates] == [True] * 4
+
+
+async def test_without_redis_every_provider_may_be_asked() -> None:
+    from services.redis import connect_redis  # noqa: PLC0415 - this test alone has no server
+
+    client = connect_redis("redis://127.0.0.1:1/0", retries=0)
+    gate = BreakerGate(client)
+    await gate.failed("claude", BUSY)
+    assert await gate.allows("claude")
+    await client.aclose()
