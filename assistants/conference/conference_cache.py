@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
 from assistants.conference.facts import ConferenceFacts, gather_facts
 from services import redis_keys
@@ -45,7 +44,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
     facts = gather_facts(row, sessions)
     try:
         await toolbox.redis.set(key, facts.model_dump_json(), ex=redis_keys.CONFERENCE_TTL_S)
-    except (ErleahError, RedisError, OSError) as error:
+    except ErleahError as error:
         log.warning("conference.not_cached", reason=type(error).__name__)
     return facts
 
@@ -53,7 +52,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
 async def _cached(key: str, toolbox: Toolbox) -> ConferenceFacts | None:
     try:
         saved = await toolbox.redis.get(key)
-    except (ErleahError, RedisError, OSError):
+    except ErleahError:
         return None
     if not saved:
         return None
