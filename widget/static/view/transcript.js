@@ -1,0 +1,109 @@
+import { WORDS } from "../words.js";
+import { AnswerView } from "./answer.js";
+import { make } from "./elements.js";
+
+/** How near its end the transcript counts as being at its end, in pixels: about two lines. */
+const NEAR_END = 48;
+
+/** All that has been said, following the newest words while the reader stays at the end. */
+export class Transcript {
+  #scroller;
+  #list;
+  #welcome;
+  #toEnd;
+  #status;
+  #follows = true;
+  #newest = null;
+
+  constructor({ scroller, list, welcome, toEnd, status }) {
+    this.#scroller = scroller;
+    this.#list = list;
+    this.#welcome = welcome;
+    this.#toEnd = toEnd;
+    this.#status = status;
+    scroller.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
+    toEnd.addEventListener("click", () => this.#goToEnd());
+    // A growing composer or a keyboard on the screen takes room from below.
+    new ResizeObserver(() => this.#follow()).observe(scroller);
+  }
+
+  /** A visitor's question, at the end. */
+  addQuestion(text) {
+    const question = make("article", "message question", text);
+    question.dir = "auto";
+    this.#add(question);
+    this.#goToEnd();
+    return question;
+  }
+
+  /** Room for an answer. */
+  addAnswer() {
+    const answer = new AnswerView(() => this.#follow());
+    this.#add(answer.element);
+    this.#follow();
+    return answer;
+  }
+
+  /** From now on this answer is the newest: only it offers questions to go on with. */
+  settleBefore(answer) {
+    if (this.#newest !== answer) this.#newest?.settle();
+    this.#newest = answer;
+  }
+
+  isNewest(answer) {
+    return this.#newest === answer;
+  }
+
+  /** A line of words before a message. */
+  addDivider(text, before) {
+    before.before(make("p", "divider", text));
+  }
+
+  remove(...elements) {
+    for (const element of elements) element.remove();
+    this.#showWelcome();
+  }
+
+  /** Empty, with the welcome. */
+  clear() {
+    this.#list.replaceChildren();
+    this.#newest = null;
+    this.#showWelcome();
+  }
+
+  /** Tells a screen reader; the growing text itself would be read over and over. */
+  announce(text) {
+    this.#status.textContent = text;
+  }
+
+  /** Reads an answer that has ended. */
+  announceEnd(answer, status) {
+    this.announce(status === "completed" ? WORDS.answerReady(answer.plainText) : WORDS.answerEnded(answer.plainText));
+  }
+
+  #add(element) {
+    this.#list.append(element);
+    this.#showWelcome();
+  }
+
+  #showWelcome() {
+    this.#welcome.hidden = this.#list.childElementCount > 0;
+  }
+
+  #noteScroll() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    this.#toEnd.hidden = this.#follows;
+  }
+
+  #follow() {
+    if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    else this.#noteScroll();
+  }
+
+  #goToEnd() {
+    this.#follows = true;
+    this.#follow();
+    this.#toEnd.hidden = true;
+  }
+}
