@@ -14,7 +14,7 @@ setup: $(STAMP)  ## a .venv with everything
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --editable ".[demo,fastembed]" --group dev
 	@touch $@
 
 demo: setup  ## everything on this machine, with the sample conference

@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "cli.status:status",
     "webhook": "cli.processes:webhook",
     "worker": "cli.processes:worker",
+    "health": "cli.health:health",
 }
 """In the order in which a newcomer needs them; each is imported when it is called."""
 

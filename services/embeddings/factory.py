@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from services.errors import ConfigurationError
@@ -18,7 +19,8 @@ def make_embedder(settings: Settings) -> Embedder:
 
     EMBEDDING_MODEL left at its default, which is OpenAI's, means the provider's own default model;
     ``local`` has one model only, and it and ``fastembed`` know their dimensions themselves.
-    Raises ConfigurationError: a missing key, an unknown model, a folder that lacks a file.
+    Raises ConfigurationError: a missing key, an unknown model, a folder that lacks a file,
+    an extra that is not installed.
     """
     # Imported here: each brings a library of its own (0.3 to 0.8 s) that the others do without.
     match settings.embedding_provider:
@@ -27,6 +29,12 @@ def make_embedder(settings: Settings) -> Embedder:
 
             return LocalEmbedder()
         case "fastembed":
+            if find_spec("fastembed") is None:
+                raise ConfigurationError(
+                    "EMBEDDING_PROVIDER=fastembed needs a package that is not installed; run: pip install "
+                    "'fastembed>=0.9,<0.10' (in a container: build it with EXTRAS=fastembed), or set "
+                    "EMBEDDING_PROVIDER=local"
+                )
             from services.embeddings.fastembed import DEFAULT_MODEL, FastembedEmbedder  # noqa: PLC0415 - see above
 
             chosen = settings.embedding_model != Settings.model_fields["embedding_model"].default
