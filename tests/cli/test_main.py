@@ -1,0 +1,105 @@
+"""The command: exit codes, and errors that are one line and say what mends them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from cli.main import COMMANDS, cli, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def unconfigured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DIRECTUS_API_KEY", raising=False)
+    monkeypatch.delenv("DIRECTUS_WEBHOOK_SECRET", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    values = {
+        "DIRECTUS_API_KEY": "a-key-that-nobody-knows",
+        "DIRECTUS_WEBHOOK_SECRET": "a-secret-that-nobody-knows",
+        "DIRECTUS_URL": "http://127.0.0.1:1",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "QDRANT_URL": "http://127.0.0.1:1",
+        "WEBHOOK_PUBLIC_URL": "http://127.0.0.1:1",
+        "EMBEDDING_PROVIDER": "local",
+    } | settings
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_exists_and_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"{command} [OPTIONS]" in capsys.readouterr().out
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
+    assert found.help
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["search"], ["search", "x", "--conference", "c", "--entity", "rooms"]])
+def test_wrong_usage_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_missing_settings_are_one_line_with_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "DIRECTUS_API_KEY is required" in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["reindex"],
+        ["search", "tests", "--conference", "c", "--entity", "sessions"],
+        ["ask", "Where?", "--conference", "c"],
+        ["bootstrap"],
+    ],
+)
+def test_a_service_that_is_away_is_one_line_that_says_what_to_do(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured(monkeypatch)
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = [line for line in said.err.splitlines() if line.startswith("erleah: ")]
+    assert len(lines) == 1
+    assert any(way in lines[0] for way in ("set ", "erleah doctor", "start it", "is required"))
+    assert "nobody-knows" not in said.err
+
+
+def test_the_doctor_names_each_failure_and_exits_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured(monkeypatch)
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    for line_start in ("✗ directus", "✗ redis", "✗ receiver", "✗ qdrant", "✗ workers", "✓ embeddings", "✓ models"):
+        assert line_start in out
+    assert "DIRECTUS_URL" in out
+    assert "REDIS_URL" in out
+
+
+def test_a_defect_is_one_line_and_debug_shows_the_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("cli.status.command_settings", broken)
+    assert main(["status"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert main(["--debug", "status"]) == 1
+    assert "Traceback" in capsys.readouterr().err

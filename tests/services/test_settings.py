@@ -1,0 +1,130 @@
+"""Settings refuse bad values by name, and never repeat a secret."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.errors import ConfigurationError
+from services.settings import Settings, load_settings
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty folder and an environment that names none of the settings."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIRECTUS_API_KEY", "an-api-key-of-some-length")
+    monkeypatch.setenv("DIRECTUS_WEBHOOK_SECRET", "a-webhook-secret-of-some-length")
+
+
+def test_required_settings_are_asked_for_by_name() -> None:
+    with pytest.raises(ConfigurationError, match=r"DIRECTUS_API_KEY is required.*DIRECTUS_WEBHOOK_SECRET is required"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEBHOOK_PORT", "eighty"),
+        ("WEBHOOK_PORT", "70000"),
+        ("DIRECTUS_URL", "directus:8055"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("QDRANT_URL", "127.0.0.1:6333"),
+        ("LLM_PROVIDERS", "anthropic,llama"),
+        ("LLM_PROVIDERS", ","),
+        ("LLM_PROVIDERS", "offline,offline"),
+        ("EMBEDDING_PROVIDER", "magic"),
+        ("ENVIRONMENT", "prod"),
+        ("HISTORY_LIMIT", "-1"),
+        ("MAX_ITERATIONS", "0"),
+        ("STREAM_INTERVAL_MS", "0"),
+        ("LOG_LEVEL", "LOUD"),
+        ("PROMPT_VERSION", "latest"),
+        ("ANTHROPIC_EFFORT", "maximal"),
+        ("OPENAI_TEMPERATURE", "3"),
+    ],
+)
+@pytest.mark.usefixtures("required")
+def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(name)
+    assert len(str(refused.value)) > len(name) + 10, "it says what the variable wants"
+
+
+@pytest.mark.usefixtures("required")
+def test_production_refuses_weak_secrets_without_repeating_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("DIRECTUS_WEBHOOK_SECRET", "hunter2")
+    with pytest.raises(ConfigurationError, match="DIRECTUS_WEBHOOK_SECRET") as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("required")
+def test_any_origin_is_for_development_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "*")
+    assert load_settings().cors_origins == ("*",)
+    monkeypatch.setenv("ENVIRONMENT", "staging")
+    with pytest.raises(ConfigurationError, match="CORS_ORIGINS"):
+        load_settings()
+
+
+@pytest.mark.usefixtures("required")
+def test_addresses_lose_their_trailing_slash_and_lists_their_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIRECTUS_URL", "https://cms.example.com/")
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example , https://b.example,")
+    monkeypatch.setenv("QDRANT_API_KEY", "")
+    settings = load_settings()
+    assert settings.directus_url == settings.browser_directus_url == "https://cms.example.com"
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert settings.qdrant_api_key is None, "an empty value is no value"
+
+
+@pytest.mark.usefixtures("required")
+def test_secrets_do_not_show() -> None:
+    assert "api-key" not in repr(load_settings())
+
+
+def test_a_demo_is_found_only_where_nothing_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second terminal beside a demo needs no set-up; a real installation never mixes with one."""
+    Path(".erleah").mkdir()
+    Path(".erleah/demo.env").write_text(
+        "DIRECTUS_API_KEY=demo-key\nDIRECTUS_WEBHOOK_SECRET=demo-secret\nREDIS_URL=redis://127.0.0.1:7777/0\n"
+    )
+    assert load_settings().redis_url == "redis://127.0.0.1:7777/0"
+    Path(".env").write_text("DIRECTUS_API_KEY=own-key\nDIRECTUS_WEBHOOK_SECRET=own-secret\n")
+    assert load_settings().directus_api_key.get_secret_value() == "own-key"
+    assert load_settings().redis_url == "redis://127.0.0.1:6379/0"
+    Path(".env").unlink()
+    monkeypatch.setenv("DIRECTUS_API_KEY", "env-key")
+    monkeypatch.setenv("DIRECTUS_WEBHOOK_SECRET", "env-secret")
+    assert load_settings().redis_url == "redis://127.0.0.1:6379/0"
+
+
+def test_the_example_names_every_setting_with_its_default() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    written = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert {name.upper() for name in Settings.model_fields} <= set(written), "compose.yaml has some of its own"
+    defaults = Settings(directus_api_key="k", directus_webhook_secret="s", _env_file=None)
+    for name in Settings.model_fields:
+        default = getattr(defaults, name)
+        if default is None or name in {"directus_api_key", "directus_webhook_secret"}:
+            assert written[name.upper()] == ""
+        elif isinstance(default, tuple):
+            assert written[name.upper()] == ",".join(default)
+        elif isinstance(default, float):
+            assert float(written[name.upper()]) == default
+        else:
+            assert written[name.upper()] == str(default)
