@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ask"]
 
 LOOK_S = 0.15
+RETRY_S = 2.0
+"""A person at a terminal would rather be told that Directus is away than wait for it."""
 PATIENCE_S = 30.0
 """Nothing for this long beyond the turn's own time, and no worker is at work."""
 
@@ -50,7 +52,9 @@ async def _ask(
     redis = connect_redis(settings.redis_url, retries=1)
     queue = JobQueue(redis)
     try:
-        async with Directus(settings.directus_url, settings.directus_api_key.get_secret_value()) as directus:
+        async with Directus(
+            settings.directus_url, settings.directus_api_key.get_secret_value(), retry_for_s=RETRY_S
+        ) as directus:
             conference_id = conference or settings.default_conference_id or await _only_conference(directus)
             conversation_id, message_id = str(uuid4()), str(uuid4())
             await directus.create_item(
