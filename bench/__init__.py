@@ -1,1 +1,1 @@
-"""Measurements: each prints its rows; none of them is a test."""
+"""Measurements on real parts: each prints its rows; none of them is a test."""

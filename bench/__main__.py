@@ -1,0 +1,95 @@
+"""``python -m bench [--only NAME …] [--all] [--list]``: prints a table and writes bench/results/latest.json."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bench import live_answers, pickup, reindexing, token_writes, turn_cost, worker_memory
+from bench.figure import Figure, merged, table
+from bench.installation import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One row, or a few, of the table. ``limit_s`` bounds it; ``usual`` ones run without being named."""
+
+    name: str
+    measure: Callable[[Installation], Awaitable[list[Figure]]]
+    limit_s: float
+    usual: bool = True
+
+
+BENCHMARKS = (
+    Benchmark("reindex", reindexing.measure, 150),
+    Benchmark("pickup", pickup.measure, 90),
+    Benchmark("live", live_answers.measure, 120),
+    Benchmark("token-writes", token_writes.measure, 120),
+    Benchmark("turn-cost", turn_cost.measure, 120),
+    Benchmark("memory", worker_memory.measure, 90),
+)
+
+
+async def _run(chosen: Sequence[Benchmark], folder: Path) -> tuple[list[Figure], bool]:
+    figures: list[Figure] = []
+    whole = True
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]  # we are in one
+    _say("starting Directus, Redis and the receiver …")
+    async with Installation(folder) as house:
+        for benchmark in chosen:
+            began = time.monotonic()
+            _say(f"{benchmark.name} …")
+            try:
+                async with asyncio.timeout(benchmark.limit_s):
+                    figures += await benchmark.measure(house)
+            except Exception as error:  # noqa: BLE001 - the others are measured all the same
+                whole = False
+                figures.append(Figure(f"{benchmark.name}: could not be measured", None, ""))
+                _say(f"{benchmark.name} failed: {type(error).__name__}: {error}")
+            _say(f"{benchmark.name}: {time.monotonic() - began:.0f} s")
+    return figures, whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; 0 when all was measured (goals reached or not), 1 when something could not be, 2 for wrong usage."""
+    names = [benchmark.name for benchmark in BENCHMARKS]
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder and keep logs and databases")
+    wanted = parser.parse_args(arguments)
+    chosen = [each for each in BENCHMARKS if (each.name in wanted.only if wanted.only else each.usual)]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with tempfile.TemporaryDirectory(prefix="erleah-bench-") as temporary:
+        folder = wanted.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        figures, whole = asyncio.run(_run(chosen, folder))
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if wanted.only and RESULTS.exists() else []
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(merged(before, figures), indent=1) + "\n", encoding="utf-8")
+    print(table(figures))
+    _say(f"written to {RESULTS}")
+    return 0 if whole else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Answers at once, each watched by its visitor: how late they end, how often they move.
+
+A question is a row written into Directus; the Flow, the receiver, the queue, a worker, the model
+stand-in (a process of its own) and the visitor's WebSocket do the rest, all of them real. An
+answer's end is when its visitor sees ``status=completed``, and its beginning when the model was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from bench.figure import Better, Figure
+from bench.process import ROOT, environment
+from services.answer_ids import answer_id_of
+from services.directus_names import CONVERSATIONS, MESSAGES, VISITOR_ROLE_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.installation import Installation, Model
+
+__all__ = ["TOKENS", "TOKENS_PER_SECOND", "Question", "Round", "Watch", "figures", "new_questions", "play", "rounds"]
+
+TOKENS = 300
+TOKENS_PER_SECOND = 60
+MODEL_S = TOKENS / TOKENS_PER_SECOND
+"""The model's own time: from its being asked to its last token, 5 s."""
+
+_WITHIN_S = 60.0
+_METRICS_S = 2.5
+"""Workers add their counts to Redis every 2 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A conversation with its share's token, and the message to be written in it."""
+
+    message_id: str
+    conversation_id: str
+    text: str
+    token: str = ""
+
+    @property
+    def answer_id(self) -> str:
+        """The id its answer will have."""
+        return answer_id_of(self.message_id)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The message as a client writes it."""
+        return {
+            "id": self.message_id,
+            "conversation_id": self.conversation_id,
+            "role": "user",
+            "messageText": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round; seconds, and updates a second that each visitor saw."""
+
+    slowest_s: float
+    """From the model's being asked to the end, of the answer that took longest."""
+    asked_to_end_s: float
+    """From the write of the questions to the end of the last answer."""
+    updates_per_s: float
+    """Of the answer that moved least."""
+    writes: float
+    """Writes to Directus by the answer pump."""
+    unfinished: int
+
+
+async def new_questions(house: Installation, count: int, *, shared: bool = True) -> list[Question]:
+    """Conversations with one question each to ask, and where ``shared`` a visitor's token of each."""
+    conversations = [{"id": str(uuid4()), "source": "mini", "conference_id": house.conference_id} for _ in range(count)]
+    for start in range(0, count, 100):
+        await house.directus.create_items(CONVERSATIONS, conversations[start : start + 100])
+    slots = asyncio.Semaphore(4)
+
+    async def question(conversation_id: str) -> Question:
+        message_id = str(uuid4())
+        text = f"Which talks are about testing? ({message_id})"
+        if not shared:
+            return Question(message_id, conversation_id, text)
+        async with slots:
+            share = await house.directus.create_share(CONVERSATIONS, conversation_id, role=VISITOR_ROLE_ID)
+            access = await house.directus.open_share(share)
+        return Question(message_id, conversation_id, text, access.access_token)
+
+    return await asyncio.gather(*(question(row["id"]) for row in conversations))
+
+
+class Watch:
+    """The visitors' process: ``begin`` returns when all have subscribed, ``end`` gives what they saw."""
+
+    def __init__(self, house: Installation, questions: Sequence[Question], *, within_s: float = _WITHIN_S) -> None:
+        self._plan = {
+            "url": house.websocket_url,
+            "origin": house.receiver_url,
+            "within_s": within_s,
+            "watch": [{"token": question.token, "answer_id": question.answer_id} for question in questions],
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def begin(self) -> None:
+        """Open the sockets and subscribe."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.visitors"),
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            limit=64 * 1024 * 1024,  # a line of JSON with everything all of them saw
+        )
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for above
+        self._process.stdin.write(json.dumps(self._plan).encode())
+        await self._process.stdin.drain()
+        self._process.stdin.close()
+        async with asyncio.timeout(60):
+            if await self._line() != b"ready\n":
+                raise RuntimeError("the visitors could not subscribe")
+
+    async def end(self) -> dict[str, Any]:
+        """What each saw, by answer id: see bench/visitors.py."""
+        seen: dict[str, Any] = json.loads(await self._line())
+        return seen
+
+    async def stop(self) -> None:
+        """End the process if it still runs."""
+        if self._process is not None:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+
+    async def _line(self) -> bytes:
+        if self._process is None or self._process.stdout is None:
+            raise RuntimeError("the visitors have not begun")
+        return await self._process.stdout.readline()
+
+
+async def play(house: Installation, model: Model, count: int) -> Round:
+    """One round of ``count`` questions written at the same moment."""
+    questions = await new_questions(house, count)
+    watch = Watch(house, questions)
+    try:
+        await watch.begin()
+        await model.asked()
+        await asyncio.sleep(_METRICS_S)
+        writes = await house.counted("erleah_answer_writes")
+        began = time.monotonic()
+        await house.directus.create_items(MESSAGES, [question.row for question in questions])
+        seen = await watch.end()
+    finally:
+        await watch.stop()
+    asked = await model.asked()
+    await asyncio.sleep(_METRICS_S)
+    writes = await house.counted("erleah_answer_writes") - writes
+    took, rates, ended = [], [], []
+    for question in questions:
+        told = seen[question.answer_id]
+        at = next((when for text, when in asked.items() if question.message_id in text), None)
+        if told["status"] != "completed" or at is None:
+            continue
+        took.append(told["ended_at"] - at)
+        ended.append(told["ended_at"] - began)
+        rates.append(update_rate(told["seen"]))
+    return Round(
+        max(took, default=math.nan), max(ended, default=math.nan), min(rates, default=0.0), writes, count - len(took)
+    )
+
+
+def update_rate(seen: list[list[float]]) -> float:
+    """Updates a second that a visitor saw: different states by ``seq``, from the first to the last."""
+    if len(seen) < 2:
+        return 0.0
+    return (len({seq for _, seq in seen}) - 1) / (seen[-1][0] - seen[0][0])
+
+
+async def rounds(house: Installation, count: int, *, times: int, workers: int = 1) -> list[Round]:
+    """``times`` rounds with workers of their own, after a small one that warms them up."""
+    await house.indexing()
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(house.model(tokens=TOKENS, tokens_per_second=TOKENS_PER_SECOND))
+        for _ in range(workers):
+            await stack.enter_async_context(house.worker(model))
+        return [await play(house, model, count) for _ in range(times)]
+
+
+async def measure(house: Installation) -> list[Figure]:
+    """One and ten answers at once."""
+    return [
+        *figures("1 answer", await rounds(house, 1, times=3), late=1.05, moves=6),
+        *figures("10 answers at once", await rounds(house, 10, times=3), late=1.05, moves=6),
+    ]
+
+
+def figures(what: str, played: Sequence[Round], *, late: float, moves: float) -> list[Figure]:
+    """Medians over the rounds."""
+    return [
+        Figure(f"{what}: end / model's own time", median(one.slowest_s for one in played) / MODEL_S, "times", late),
+        Figure(f"{what}: from question to end", median(one.asked_to_end_s for one in played), "s"),
+        Figure(
+            f"{what}: updates seen, slowest answer",
+            median(one.updates_per_s for one in played),
+            "1/s",
+            moves,
+            Better.MORE,
+        ),
+        Figure(f"{what}: writes to Directus", median(one.writes for one in played), "writes"),
+        Figure(f"{what}: not finished", float(sum(one.unfinished for one in played)), "answers", 0),
+    ]
