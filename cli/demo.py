@@ -130,8 +130,11 @@ async def _start(stack: AsyncExitStack, state: DemoState, plan: _Plan, stop: asy
     """Start all parts in order; the tasks of receiver and workers."""
     from services.redis_embedded import embedded_server
     from webhook.main import run_webhook
+    from webhook.server import listen
     from worker.main import run_worker
 
+    # Before the minutes that an install may take, not after them.
+    listen("127.0.0.1", plan.port).close()
     say("Starting Directus …")
     directus = LocalDirectus(
         DirectusOptions(

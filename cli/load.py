@@ -42,7 +42,7 @@ def tell(report: LoadReport) -> None:
     """Say what was written and what was left out."""
     for collection, count in report.counts.items():
         say(
-            f"  {collection:<12} {count.created} new, {count.updated} changed, "
+            f"  {collection:<18} {count.created} new, {count.updated} changed, "
             f"{count.unchanged} as they were, {count.skipped} left out"
         )
     for problem in report.problems:
