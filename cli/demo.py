@@ -133,8 +133,11 @@ async def _start(stack: AsyncExitStack, state: DemoState, plan: _Plan, stop: asy
     from webhook.server import listen
     from worker.main import run_worker
 
-    # Before the minutes that an install may take, not after them.
-    listen("127.0.0.1", plan.port).close()
+    try:  # before the minutes that an install may take, not after them
+        listen("127.0.0.1", plan.port).close()
+    except ConfigurationError:
+        message = f"port {plan.port} is taken; stop what runs there, or choose another: erleah demo --port N"
+        raise ConfigurationError(message) from None
     say("Starting Directus …")
     directus = LocalDirectus(
         DirectusOptions(
