@@ -64,7 +64,9 @@ def configure_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     # These speak at INFO of every request or job, with addresses that can hold ids and tokens.
-    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "arq", "uvicorn.access", "anthropic", "openai"):
+    loud = ("httpx", "httpx2", "httpcore", "httpcore2", "arq", "uvicorn.access", "anthropic", "openai")
+    # And this one, at DEBUG, of every block of every description: 100,000 lines for a conference.
+    for name in (*loud, "markdown_it"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

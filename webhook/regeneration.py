@@ -68,7 +68,7 @@ class Regeneration:
         await self._limits.spend("question:conversation", conversation_id)
         answer_id = answer_id_of(question_id)
         with as_erleah():
-            await self._begin_again(question_id, answer_id)
+            await self._begin_again(question_id, answer_id, trace_of(request))
         try:
             await self._redis.delete(cancel_flag(answer_id))
             await hand_over(self._queue, AnswerJob(message_id=question_id, trace_id=trace_of(request)))
@@ -76,7 +76,7 @@ class Regeneration:
             _log.warning("handover_left_to_the_sweep", message_id=question_id, problem=str(error))
         return JSONResponse({"message_id": question_id, "answer_id": answer_id}, status_code=202)
 
-    async def _begin_again(self, question_id: str, answer_id: str) -> None:
+    async def _begin_again(self, question_id: str, answer_id: str, trace_id: str) -> None:
         rows = await self._directus.read_items(
             MESSAGES,
             filter={"id": {"_eq": answer_id}},
@@ -106,7 +106,8 @@ class Regeneration:
         }
         await self._directus.update_where(MESSAGES, ended, again)
         # Without a status it is a question that waits, for a worker and for the sweep alike.
-        await self._directus.update_item(MESSAGES, question_id, {"status": None})
+        waiting = {"status": None, "metadata": {"trace_id": trace_id}}
+        await self._directus.update_item(MESSAGES, question_id, waiting)
 
 
 async def _question_of(visitor: Directus, message_id: str) -> tuple[str, str]:

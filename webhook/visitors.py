@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import uuid4
 
 from pydantic import BaseModel, Field
@@ -104,7 +104,14 @@ class Visitors:
         # Only now, or a stranger could use up the conversation's questions.
         await self._limits.spend("question:conversation", asked.conversation_id)
         message_id = str(uuid4())
-        row = {"id": message_id, "conversation_id": asked.conversation_id, "role": "user", "messageText": text}
+        row = {
+            "id": message_id,
+            "conversation_id": asked.conversation_id,
+            "role": "user",
+            "messageText": text,
+            # In the row, for the Flow's hook may reach a worker before our own job does.
+            "metadata": {"trace_id": trace_of(request)},
+        }
         with as_erleah():
             await self._create(MESSAGES, row)
         job = AnswerJob(message_id=message_id, trace_id=trace_of(request))
@@ -125,7 +132,7 @@ class Visitors:
             message = f"conference_id: there is no conference {conference_id}"
             raise NotFoundError(message) from None
 
-    async def _create(self, collection: str, row: dict[str, str]) -> None:
+    async def _create(self, collection: str, row: dict[str, Any]) -> None:
         try:
             await self._directus.create_item(collection, row)
         except ConflictError:

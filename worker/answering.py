@@ -59,6 +59,10 @@ async def answer_message(job: AnswerJob, context: JobContext, services: Services
         if incoming is None:
             log.info("turn.no_such_message")
             return
+        if incoming.trace_id:
+            # The question's own trace, whoever reported it first: the receiver, the Flow or the sweep.
+            job = job.model_copy(update={"trace_id": incoming.trace_id})
+            bind_trace(job.trace_id, message_id=job.message_id)
         place = Place(incoming.conversation_id, incoming.message_id, incoming.asked_at)
         if incoming.is_settled:
             await _leave_line(place, services)

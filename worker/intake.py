@@ -5,11 +5,13 @@ The hook's payload is never believed; these rows are.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from services.answer_ids import answer_id_of
 from worker.turn import Said
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ MAX_QUESTION_CHARS = 8000
 """The receiver takes no longer question; a row written past it is cut here."""
 MAX_SAID_CHARS = 2000
 """Of each earlier message: enough to know what was spoken of, ten of them still a small prompt."""
+_SANE_TRACE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""What the receiver takes as a correlation id."""
 MAX_BURST = 10
 """Unanswered questions that one answer covers."""
 
@@ -37,6 +41,8 @@ class Incoming:
     text: str
     asked_at: float
     status: str | None
+    trace_id: str = ""
+    """The trace that the receiver put beside the question; empty where a client wrote the row itself."""
 
     @property
     def is_settled(self) -> bool:
@@ -68,6 +74,7 @@ async def read_incoming(directus: Directus, message_id: str) -> Incoming | None:
             "role",
             "messageText",
             "status",
+            "metadata",
             "date_created",
             "conversation_id.id",
             "conversation_id.source",
@@ -85,6 +92,7 @@ async def read_incoming(directus: Directus, message_id: str) -> Incoming | None:
         text=row["messageText"] or "",
         asked_at=_unix(row["date_created"]),
         status=row["status"],
+        trace_id=_trace_of(row["metadata"]),
     )
 
 
@@ -97,15 +105,17 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
         sort=["-date_created"],
         limit=history_limit + 2 * MAX_BURST,
     )
-    answer_status = next((row["status"] for row in rows if row["id"] == answer_id), None)
+    statuses = {row["id"]: row["status"] for row in rows}
+    answer_status = statuses.get(answer_id)
     before = [
         row
         for row in reversed(rows)
         if row["id"] not in {incoming.message_id, answer_id} and _unix(row["date_created"]) <= incoming.asked_at
     ]
-    burst: list[dict[str, Any]] = []
-    while before and _is_waiting(before[-1]) and len(burst) < MAX_BURST:
-        burst.insert(0, before.pop())
+    # Wherever they stand: a question asked while another's answer was written has that answer behind it.
+    waiting = [row for row in before if _is_waiting(row, answer_status=statuses.get(answer_id_of(row["id"])))]
+    burst = waiting[-MAX_BURST:]
+    before = [row for row in before if row not in burst]
     questions = [clean_text(row["messageText"] or "") for row in burst] + [clean_text(incoming.text)]
     said = [
         Said(role=row["role"], text=clean_text(row["messageText"])[:MAX_SAID_CHARS])
@@ -128,9 +138,16 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept)).strip()
 
 
-def _is_waiting(row: Mapping[str, Any]) -> bool:
-    """Whether a row is a user message that no answer covers yet."""
-    return row["role"] == "user" and row["status"] not in {"answered", "superseded"}
+def _is_waiting(row: Mapping[str, Any], *, answer_status: str | None) -> bool:
+    """Whether a row is a user message that no answer covers yet; one whose answer has ended only lacks its mark."""
+    is_open = row["role"] == "user" and row["status"] not in {"answered", "superseded"}
+    return is_open and answer_status in {None, "streaming"}
+
+
+def _trace_of(metadata: object) -> str:
+    """The trace id in a question's metadata. Anybody may have written it: only a sane one counts."""
+    trace_id = metadata.get("trace_id") if isinstance(metadata, dict) else None
+    return trace_id if isinstance(trace_id, str) and _SANE_TRACE.fullmatch(trace_id) else ""
 
 
 def _unix(date: str | None) -> float:

@@ -63,14 +63,12 @@ class ErleahProcess:
             raise RuntimeError(f"{self._module} runs already")
         self._began_at = self.log_path.stat().st_size if self.log_path.exists() else 0
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | self._settings | dict(settings or {})
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 (sys.executable, "-m", self._module),
                 cwd=self._folder,
-                env=passed_on
-                | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-                | self._settings
-                | dict(settings or {}),
+                env=passed_on | own,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

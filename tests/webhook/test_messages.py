@@ -25,6 +25,7 @@ async def test_a_question_becomes_a_users_message_and_a_job_and_names_its_answer
     assert (row["role"], row["conversation_id"]) == ("user", visitor.conversation_id)
     assert row["messageText"] == "Which talks are about testing?"
     assert not row["status"]
+    assert row["metadata"] == {"trace_id": answer.headers["X-Correlation-ID"]}, "the Flow's hook may come first"
     (job,) = door.queue.asked
     assert isinstance(job, AnswerJob)
     assert (job.message_id, job.trace_id) == (message_id, answer.headers["X-Correlation-ID"])

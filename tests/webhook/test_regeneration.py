@@ -27,7 +27,8 @@ async def answered(door: Door, status: str = "completed") -> tuple[Visitor, str,
 
 
 async def again(door: Door, visitor: Visitor, message_id: str) -> int:
-    answer = await door.http.post(f"/api/messages/{message_id}/regenerate", headers=visitor.headers)
+    headers = visitor.headers | {"X-Correlation-ID": "once-more"}
+    answer = await door.http.post(f"/api/messages/{message_id}/regenerate", headers=headers)
     return int(answer.status_code)
 
 
@@ -40,7 +41,8 @@ async def test_an_ended_answer_begins_again_and_keeps_what_it_said(door: Door, s
     assert (row["status"], row["messageText"]) == ("streaming", "")
     assert row["seq"] > 7
     assert [before["text"] for before in row["metadata"]["previous"]] == ["The first answer"]
-    assert door.directus.row("messages", message_id)["status"] is None
+    question = door.directus.row("messages", message_id)
+    assert (question["status"], question["metadata"]) == (None, {"trace_id": "once-more"})
     assert await door.redis.get(cancel_flag(answer_id)) is None, "an old stop does not stop the new answer"
 
 

@@ -49,6 +49,20 @@ async def test_a_message_gets_a_completed_answer_with_all_metadata(workshop: Wor
     assert workshop.status_of(message_id) == "answered"
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"), [("a-visitors-own", "a-visitors-own"), ("two words", "trace-1"), (17, "trace-1")]
+)
+async def test_the_questions_own_trace_counts_whoever_reports_it(
+    workshop: Workshop, written: object, kept: str
+) -> None:
+    """The trace that the receiver put into the row outlives the Flow's hook; what is no trace id does not."""
+    message_id = workshop.ask(metadata={"trace_id": written})
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert row["metadata"]["trace_id"] == kept
+
+
 async def test_fifty_deliveries_give_one_answer(workshop: Workshop) -> None:
     """Delivered one after the other and at once, a message is answered by one model call."""
     message_id = workshop.ask()

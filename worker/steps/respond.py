@@ -49,10 +49,11 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
         text = services.assistant.offline_answer(turn.view())
         end = AnswerEnd(provider="offline", model="template", usage=end.usage, degraded=True)
     turn.pay(end.usage)
-    # The row needs the figure now; the machine puts the whole step's in its place for the log.
+    # The row needs the figure now; the machine adds the whole step's afterwards, for the log.
     turn.timings_ms[State.RESPOND.value] = round((time.perf_counter() - began) * 1000, 2)
     final = completed_fields(turn, services.assistant, end, first_shown_at=services.answer.first_shown_at)
     await services.answer.finish(text, final, question_marks(turn))
+    del turn.timings_ms[State.RESPOND.value]
     return Finish(State.COMPLETED)
 
 
