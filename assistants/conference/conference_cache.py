@@ -38,7 +38,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
     sessions = await toolbox.directus.read_items(
         SESSIONS,
         filter={"conference_id": {"_eq": conference_id}},
-        fields=("start_time", "end_time", "room"),
+        fields=("start_time", "end_time", "room", "title", "session_type"),
         limit=-1,
     )
     facts = gather_facts(row, sessions)

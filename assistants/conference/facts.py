@@ -18,6 +18,8 @@ _LUNCH_WINDOW = (time(11, 0), time(15, 0))
 """Where a lunch break is looked for."""
 _SHORTEST_LUNCH = timedelta(minutes=30)
 """A shorter gap is a coffee break."""
+_SHORTEST_BREAK = timedelta(minutes=20)
+"""A shorter gap is the way from one room to another."""
 _QUIET_SHARE = 0.2
 """Of the rooms in use at the busiest: on the sample's main days posters hang in one of six."""
 _GRID_MINUTES = 5
@@ -35,7 +37,11 @@ class FaqEntry(BaseModel):
 
 
 class ConferenceDay(BaseModel):
-    """One day in the conference's own clock. ``lunch`` is the longest time around noon when nothing runs."""
+    """One day in the conference's own clock.
+
+    ``lunch`` is the longest time around noon when nothing runs, ``breaks`` the other quiet times
+    between sessions, ``keynotes`` when its keynotes begin and end; all in order of time.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,6 +49,8 @@ class ConferenceDay(BaseModel):
     starts: time | None = None
     ends: time | None = None
     lunch: tuple[time, time] | None = None
+    breaks: tuple[tuple[time, time], ...] = ()
+    keynotes: tuple[tuple[time, time], ...] = ()
 
 
 class ConferenceFacts(BaseModel):
@@ -101,7 +109,7 @@ def zone_of(name: str | None) -> ZoneInfo:
 
 
 def gather_facts(row: Mapping[str, Any], sessions: Iterable[Mapping[str, Any]]) -> ConferenceFacts:
-    """Facts out of a conference's row and its sessions' ``start_time``, ``end_time`` and ``room``.
+    """Facts out of a conference's row and its sessions' times, ``room``, ``title`` and ``session_type``.
 
     The days are those on which something is on the programme (a conference's dates often include
     days of arrival or sprints, and "the last day" means the last one with talks); without any
@@ -109,6 +117,7 @@ def gather_facts(row: Mapping[str, Any], sessions: Iterable[Mapping[str, Any]]) 
     """
     zone = zone_of(row.get("timezone"))
     spans: dict[date, list[tuple[time, time, str]]] = {}
+    keynotes: dict[date, set[tuple[time, time]]] = {}
     rooms: set[str] = set()
     for session in sessions:
         room = str(session.get("room") or "").strip()
@@ -118,6 +127,8 @@ def gather_facts(row: Mapping[str, Any], sessions: Iterable[Mapping[str, Any]]) 
         if start is not None:
             ends = end.time() if end is not None and end.date() == start.date() else start.time()
             spans.setdefault(start.date(), []).append((start.time(), ends, room))
+            if "keynote" in f"{session.get('session_type') or ''} {session.get('title') or ''}".lower():
+                keynotes.setdefault(start.date(), set()).add((start.time(), ends))
     start_date, end_date = _date(row.get("start_date")), _date(row.get("end_date"))
     days = tuple(
         ConferenceDay(
@@ -125,6 +136,8 @@ def gather_facts(row: Mapping[str, Any], sessions: Iterable[Mapping[str, Any]]) 
             starts=min(starts for starts, _, _ in times),
             ends=max(ends for _, ends, _ in times),
             lunch=_lunch(times),
+            breaks=tuple(_breaks(times)),
+            keynotes=tuple(sorted(keynotes.get(day, ()))),
         )
         for day, times in sorted(spans.items())
     )
@@ -177,21 +190,41 @@ def _lunch(sessions: list[tuple[time, time, str]]) -> tuple[time, time] | None:
     """
     spans = [(_minutes(start), _minutes(end), room) for start, end, room in sessions]
     opens, closes = _LUNCH_WINDOW
-    grid = range(_minutes(opens), _minutes(closes), _GRID_MINUTES)
-    used = {minute: len({room for start, end, room in spans if start <= minute < end}) for minute in grid}
-    busiest = max(used.values(), default=0)
-    best: list[int] = []
-    stretch: list[int] = []
-    for minute in grid:
-        stretch = [*stretch, minute] if used[minute] <= busiest * _QUIET_SHARE else []
-        if len(stretch) > len(best):
-            best = stretch
-    if not best or len(best) * _GRID_MINUTES < _SHORTEST_LUNCH.total_seconds() / 60:
+    quiet = _quiet(spans, _minutes(opens), _minutes(closes))
+    begin, end = max(quiet, key=lambda stretch: stretch[1] - stretch[0], default=(0, 0))
+    if end - begin < _SHORTEST_LUNCH.total_seconds() / 60:
         return None
-    begin, end = best[0], best[-1] + _GRID_MINUTES
     if not any(start < begin for start, _, _ in spans) or not any(start >= end for start, _, _ in spans):
         return None
     return _clock(begin), _clock(end)
+
+
+def _breaks(sessions: list[tuple[time, time, str]]) -> Iterable[tuple[time, time]]:
+    """Times between sessions when no room at all is in use, but for lunch."""
+    lunch = _lunch(sessions)
+    first, last = (_minutes(lunch[0]), _minutes(lunch[1])) if lunch else (0, 0)
+    reached = 0
+    for start, end in sorted((_minutes(start), _minutes(end)) for start, end, _ in sessions):
+        is_lunch = reached < last and start > first
+        if reached and start - reached >= _SHORTEST_BREAK.total_seconds() / 60 and not is_lunch:
+            yield _clock(reached), _clock(start)
+        reached = max(reached, end)
+
+
+def _quiet(spans: list[tuple[int, int, str]], opens: int, closes: int) -> list[tuple[int, int]]:
+    """Stretches of minutes between ``opens`` and ``closes`` when hardly any room is in use."""
+    grid = range(opens, closes, _GRID_MINUTES)
+    used = {minute: len({room for start, end, room in spans if start <= minute < end}) for minute in grid}
+    busiest = max(used.values(), default=0)
+    found: list[tuple[int, int]] = []
+    for minute in grid:
+        if used[minute] > busiest * _QUIET_SHARE:
+            continue
+        if found and found[-1][1] == minute:
+            found[-1] = (found[-1][0], minute + _GRID_MINUTES)
+        else:
+            found.append((minute, minute + _GRID_MINUTES))
+    return found
 
 
 def _minutes(moment: time) -> int:

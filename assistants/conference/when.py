@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from assistants.conference.when_days import DayHit, find_days
 from assistants.conference.when_hours import DAY, EVENING, HourHit, Window, find_hours
+from assistants.conference.when_spoken import in_figures
 from assistants.conference.when_words import TIME_WORDS, TimeWords
 from search.query import TimeRange
 
@@ -53,7 +54,7 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
 
     ``now`` is the real now, with a zone; ``language`` is ISO 639-1, English is always understood too.
     """
-    text = _COMPOUND.sub(r"\1 \2", text[:_TEXT_CHARS])
+    text = in_figures(_COMPOUND.sub(r"\1 \2", text[:_TEXT_CHARS]), language)
     here = facts.local_now(now)
     spans: list[tuple[int, int]] = []
     relative, left = _relative(text, here, language, spans)
@@ -61,7 +62,7 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
     for hit in days:
         left = left[: hit.start] + "\0" * (hit.end - hit.start) + left[hit.end :]
         spans.append((hit.start, hit.end))
-    hours = find_hours(left, language)
+    hours = [hit for hit in find_hours(left, language) if hit.anchor is None or _is_known(hit, facts)]
     spans += [(hit.start, hit.end) for hit in hours]
     ranges = relative or _together(days, hours, facts, here, running=facts.is_running(now))
     said = (_LEAD.sub("", text[start:end].strip()) for start, end in sorted(spans))
@@ -128,12 +129,12 @@ def _together(
         return [_range(day, DAY, now) for hit in days for day in hit.days]
     if not days:
         chosen = _days_unsaid(hours, facts, now, running=running)
-        return [_range(day, window, now) for day in chosen for window in _windows(hours, facts, day)]
+        return [_range(day, window, now) for day in chosen for window in _windows(hours, facts, day, now)]
     return [
         _range(day, window, now)
         for hit, of_hit in _pairs(days, hours)
         for day in hit.days
-        for window in (_windows(of_hit, facts, day) if of_hit else [DAY])
+        for window in (_windows(of_hit, facts, day, now) or [DAY])
     ]
 
 
@@ -153,13 +154,21 @@ def _pairs(days: list[DayHit], hours: list[HourHit]) -> Iterator[tuple[DayHit, l
         yield hit, [part for part in hours if part.start >= begin and (end is None or part.start < end)]
 
 
-def _windows(hours: list[HourHit], facts: ConferenceFacts, day: date) -> list[Window]:
+def _is_known(hit: HourHit, facts: ConferenceFacts) -> bool:
+    """Whether the thing that a time hangs on is on the programme at all: no keynote, no "after the keynote"."""
+    return any(hit.on(day) for day in facts.days) or hit.on(facts.on(date.min)) is not None
+
+
+def _windows(hours: list[HourHit], facts: ConferenceFacts, day: date, now: datetime) -> list[Window]:
     """The windows of one day: parts that overlap narrow each other ("Friday afternoon at 3"), others add up."""
     known = facts.on(day)
+    minute = now.hour * 60 + now.minute if day == now.date() else 0
     found: list[Window] = []
     evening = any(hit.window == EVENING for hit in hours)
     for hit in hours:
-        window = hit.on(known)
+        window = hit.on(known, minute)
+        if window is None:
+            continue
         if hit.bare and evening and window[1] <= _HALF_DAY + 60:
             window = (window[0] + _HALF_DAY, window[1] + _HALF_DAY)  # "at 9 in the evening"
         for index, other in enumerate(found):
@@ -175,14 +184,14 @@ def _windows(hours: list[HourHit], facts: ConferenceFacts, day: date) -> list[Wi
 def _days_unsaid(hours: list[HourHit], facts: ConferenceFacts, now: datetime, *, running: bool) -> list[date]:
     """The days meant by a part of the day alone."""
     every = [day.day for day in facts.days] or [now.date()]
-    if any(hit.tonight for hit in hours):
+    if any(hit.today for hit in hours):
         return [now.date()]
-    if not running:
+    if not running or any(hit.every for hit in hours):
         return every
     minute = now.hour * 60 + now.minute
-    still = any(window[1] > minute for window in _windows(hours, facts, now.date()))
+    still = any(window[1] > minute for window in _windows(hours, facts, now.date(), now))
     coming = [day for day in every if day > now.date() or (day == now.date() and still)]
-    return coming[:1] or every
+    return next(([day] for day in coming if _windows(hours, facts, day, now)), every)
 
 
 def _range(day: date, window: Window, now: datetime) -> TimeRange:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["DayHit", "find_days"]
 
 _SATURDAY = 5
+_MOST_AHEAD = 6
+"""Days ahead that are counted: "in 3 days" is said, "in 300 days" is another thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,12 @@ class _Calendar:
         """Those of the conference; when it has none, the next there is (nothing will be on, and the answer says so)."""
         own = tuple(day for day in self.days if day.weekday() == weekday)
         return own or (self.today + timedelta(days=(weekday - self.today.weekday()) % 7),)
+
+    def since(self, first: date) -> tuple[date, ...]:
+        return tuple(day for day in self.days if day >= first)
+
+    def until(self, last: date) -> tuple[date, ...]:
+        return tuple(day for day in self.days if day <= last)
 
     def span(self, first: int, last: int) -> tuple[date, ...]:
         """From one weekday to another."""
@@ -110,7 +118,18 @@ def _rules_of(words: TimeWords) -> Iterator[_Rule]:
         lambda match, calendar: _month_date(match[0], words.code, calendar),
     )
     yield _numeric_rule(lead)
+    congress = rf"(?:the |la |le |l['\u2019]|der |des )?(?:{words.congress})"
+    yield rule(rf"(?:{words.start_of})\s+{congress}", lambda _, calendar: calendar.days[:1])
+    yield rule(rf"(?:{words.end_of})\s+{congress}", lambda _, calendar: calendar.days[-1:])
+    yield rule(words.rest_days, lambda _, calendar: calendar.since(calendar.today))
+    yield rule(words.all_days, lambda _, calendar: calendar.days)
+    yield rule(
+        rf"(?:{words.inside})\s+(?P<n1>\d|{numbers})\s+{days}",
+        lambda match, calendar: (calendar.today + timedelta(days=count(match)),) if count(match) <= _MOST_AHEAD else (),
+    )
     for pattern, offset in (
+        (words.before_yesterday, -2),
+        (words.next_day, 1),
         (words.after_tomorrow, 2),
         (words.tomorrow, 1),
         (words.yesterday, -1),
@@ -121,6 +140,7 @@ def _rules_of(words: TimeWords) -> Iterator[_Rule]:
         rf"(?:(?:{words.since})\s+)?(?:{weekdays('w')})\s*(?:{words.to})\s*(?:{words.lead}\s+)?(?:{weekdays('v')})",
         lambda match, calendar: calendar.span(_which(match, "w"), _which(match, "v")),
     )
+    yield from _from_and_until(words, rule, weekdays("w"))
     yield rule(weekdays("w"), lambda match, calendar: calendar.weekday(_which(match, "w")))
     yield rule(words.weekend, lambda _, calendar: calendar.weekday(_SATURDAY) + calendar.weekday(_SATURDAY + 1))
     yield rule(
@@ -145,6 +165,35 @@ def _rules_of(words: TimeWords) -> Iterator[_Rule]:
     )
     if words.code == "en":
         yield rule(r"the\s+(?P<d>\d{1,2})(?:st|nd|rd|th)", lambda match, calendar: calendar.numbered(int(match["d"])))
+
+
+def _from_and_until(words: TimeWords, rule: Callable[[str, Reader], _Rule], weekdays: str) -> Iterator[_Rule]:
+    """As in "from Thursday on", "after Wednesday", but not "after Friday's keynote" nor "after Friday morning"."""
+    parts = f"{words.morning}|{words.afternoon}|{words.evening}|{words.noon}|{words.lunch}|keynote|lunch"
+    end = rf"(?!['\u2019]|\s+(?:{parts})|\w)"
+
+    def named(match: re.Match[str], calendar: _Calendar) -> date:
+        said = next(name for name, word in match.groupdict().items() if word)
+        return calendar.weekday(int(said[1:]))[0]
+
+    article = rf"(?:(?:{words.lead})\s+)*"
+    yield rule(
+        rf"(?:{words.from_day})\s+{article}(?:{weekdays}){end}(?:\s+(?:on|an|{words.onwards})(?!\w))?"
+        rf"|(?:{weekdays.replace('(?P<w', '(?P<v')})\s+(?:{words.onwards})",
+        lambda match, calendar: calendar.since(named(match, calendar)),
+    )
+    yield rule(
+        rf"(?:{words.after_day})\s+{article}(?:{weekdays}){end}",
+        lambda match, calendar: calendar.since(named(match, calendar) + timedelta(days=1)),
+    )
+    yield rule(
+        rf"(?:{words.before_day})\s+{article}(?:{weekdays}){end}",
+        lambda match, calendar: calendar.until(named(match, calendar) - timedelta(days=1)),
+    )
+    yield rule(
+        rf"(?:{words.until_day})\s+{article}(?:{weekdays}){end}",
+        lambda match, calendar: calendar.until(named(match, calendar)),
+    )
 
 
 def _numeric_rule(lead: str) -> _Rule:

@@ -1,4 +1,4 @@
-"""The parts of a day that a question names: "after lunch", "at 3", "between 10 and 11:30", "in the morning"."""
+"""The parts of a day that a question names: "at 3", "between 10 and 11:30", "in the morning", "after lunch"."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from assistants.conference.when_anchors import Anchor, find_anchors
 from assistants.conference.when_words import TIME_WORDS, TimeWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import time
 
     from assistants.conference.facts import ConferenceDay
 
@@ -24,8 +24,6 @@ DAY = (0, 24 * 60)
 EARLY_MORNING = (0, 9 * 60 + 30)
 MORNING = (0, 12 * 60)
 """A registration at seven belongs to it."""
-LUNCH = (12 * 60, 13 * 60 + 30)
-"""Where the programme has no gap around noon to read the break from."""
 AFTERNOON = (12 * 60, 18 * 60)
 LATE_AFTERNOON = (16 * 60, 19 * 60)
 EVENING = (17 * 60 + 30, 24 * 60)
@@ -47,40 +45,35 @@ _LAST_MINUTE = 59
 class HourHit:
     """Where in the text a part of the day is named, and which.
 
-    ``window`` is fixed, or ``lunch`` says how it lies to that day's lunch break. A ``bare`` hour
-    named no half of the day; the part of the day beside it may.
+    ``window`` is fixed, or ``anchor`` says how it lies to that day's lunch, break or keynote. A ``bare``
+    hour named no half of the day; the part of the day beside it may. ``today`` and ``every`` say which
+    days are meant when none is named ("this morning", "every morning").
     """
 
     start: int
     end: int
     window: Window = DAY
-    lunch: str = ""
+    anchor: Anchor | None = None
     bare: bool = False
-    tonight: bool = False
+    today: bool = False
+    every: bool = False
 
-    def on(self, day: ConferenceDay) -> Window:
-        """The window on one day."""
-        begin, end = (_minutes(day.lunch[0]), _minutes(day.lunch[1])) if day.lunch else LUNCH
-        match self.lunch:
-            case "before":
-                return 0, begin
-            case "during":
-                return begin, end
-            case "after":
-                return end, AFTERNOON[1]
-            case _:
-                return self.window
+    def on(self, day: ConferenceDay, minute: int = 0) -> Window | None:
+        """The window on one day, None when that day has nothing of the kind; ``minute`` is its now."""
+        return self.anchor.on(day, minute) if self.anchor else self.window
 
 
 def find_hours(text: str, language: str) -> list[HourHit]:
     """Every naming of a part of a day in ``text``, by position."""
-    hits: list[HourHit] = []
+    hits = [HourHit(start, end, anchor=anchor) for start, end, anchor in find_anchors(text, language)]
     left = text
+    for hit in hits:
+        left = left[: hit.start] + "\0" * (hit.end - hit.start) + left[hit.end :]
     for pattern, kind in _rules(language):
         for match in pattern.finditer(left):
-            hit = _hit(match, kind)
-            if hit is not None:
-                hits.append(hit)
+            found = _hit(match, kind, language)
+            if found is not None:
+                hits.append(found)
                 left = left[: match.start()] + "\0" * (match.end() - match.start()) + left[match.end() :]
     return sorted(hits, key=lambda hit: hit.start)
 
@@ -104,13 +97,7 @@ def _rules(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
-    lead = rf"(?:\b(?:{words.lead})\s+)*"
-    for kind, pattern in (
-        ("lunch:after", words.after_lunch),
-        ("lunch:before", words.before_lunch),
-        ("lunch:during", words.lunch),
-    ):
-        yield rf"(?<!\w)(?:{pattern})(?!\w)", kind
+    lead = rf"(?:\b(?:{words.every}|{words.lead})\s+)*"
     first, second = _clock(words, "1"), _clock(words, "2")
     yield rf"(?<!\w)(?:{words.between})\s+{first}\s+(?:{words.and_})\s+{second}(?![\w.:])", "range"
     yield rf"(?<!\w)(?:{words.since})\s+{first}\s*(?:{words.to})\s*{second}(?![\w.:])", "range"
@@ -122,22 +109,23 @@ def _rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
     yield rf"(?<![\w.:]){first}(?![\w.:])", "plain at"
     for name in ("early", "late_afternoon", "tonight", "evening", "afternoon", "morning"):
         yield rf"{lead}(?<![\w'])(?:{getattr(words, name)})(?!\w)", name
+    yield rf"{lead}(?<![\w'])(?P<noon>{words.noon})(?!\w)", "at"
 
 
 def _clock(words: TimeWords, tag: str) -> str:
-    """A time of day: 3, 3pm, 15:30, 15.30 Uhr, 15h30, half past is left to the model."""
+    """A time of day: 3, 3pm, 15:30, 15.30 Uhr, 15h30 (``when_spoken`` made figures of the words)."""
     return (
         rf"(?P<h{tag}>\d{{1,2}})(?:[:.h](?P<m{tag}>\d\d))?"
         rf"(?:\s?(?P<p{tag}>{words.pm}))?(?:\s?(?P<c{tag}>{words.clock}))?"
     )
 
 
-def _hit(match: re.Match[str], kind: str) -> HourHit | None:
+def _hit(match: re.Match[str], kind: str, language: str) -> HourHit | None:
     start, end = match.span()
-    if kind.startswith("lunch:"):
-        return HourHit(start, end, lunch=kind.removeprefix("lunch:"))
     if kind in _PARTS:
-        return HourHit(start, end, _PARTS[kind], tonight=kind == "tonight")
+        words = TIME_WORDS.get(language, TIME_WORDS["en"])
+        today = kind == "tonight" or _says(words.this, match[0])
+        return HourHit(start, end, _PARTS[kind], today=today, every=_says(words.every, match[0]))
     groups = match.groupdict()
     if kind.startswith("plain") and not _is_time(match[0], groups):
         return None
@@ -150,8 +138,8 @@ def _hit(match: re.Match[str], kind: str) -> HourHit | None:
 
 def _window(groups: dict[str, str | None], kind: str) -> Window | None:
     """The minutes meant; None when the figures are no time of day."""
-    noon = bool(groups.get("noon"))
-    first = NOON if noon else _minute(groups["h1"], groups["m1"], groups["p1"] or groups.get("p2"))
+    half = groups.get("p1") or groups.get("p2")
+    first = NOON if groups.get("noon") else _minute(groups.get("h1"), groups.get("m1"), half)
     if first is None:
         return None
     if kind.endswith("range"):
@@ -186,5 +174,5 @@ def _minute(hour: str | None, minute: str | None, half: str | None) -> int | Non
     return hours * 60 + minutes
 
 
-def _minutes(moment: time) -> int:
-    return moment.hour * 60 + moment.minute
+def _says(words: str, text: str) -> bool:
+    return re.match(rf"(?:in\s+)?(?:{words})\b", text, re.IGNORECASE) is not None

@@ -23,11 +23,25 @@ class TimeWords:
     tomorrow: str
     after_tomorrow: str
     yesterday: str
+    before_yesterday: str
+    next_day: str
     tonight: str
+    this: str
+    every: str
     weekdays: tuple[str, ...]
     weekend: str
     months: str
     day: str
+    from_day: str
+    after_day: str
+    before_day: str
+    until_day: str
+    onwards: str
+    rest_days: str
+    all_days: str
+    congress: str
+    start_of: str
+    end_of: str
     ordinals: dict[str, int]
     ordinal_number: str
     last: str
@@ -61,12 +75,16 @@ class TimeWords:
 
 _EN = TimeWords(
     code="en",
-    lead=r"on|in|at|by|during|for|of|this|the|coming|upcoming|next",
+    lead=r"all day|on|in|at|by|during|for|of|this|the|coming|upcoming|next",
     today=r"today(?!'s\b)|to-day",
     tomorrow=r"tomorrow|tmrw",
     after_tomorrow=r"(?:the )?day after tomorrow",
     yesterday=r"yesterday",
+    before_yesterday=r"(?:the )?day before yesterday",
+    next_day=r"(?:the )?(?:next|following) day",
     tonight=r"tonight|this evening",
+    this=r"this",
+    every=r"every|each",
     weekdays=(
         r"mondays?|(?-i:Mon)",
         r"tuesdays?|tues|(?-i:Tue)",
@@ -79,29 +97,41 @@ _EN = TimeWords(
     weekend=r"weekend",
     months=r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?",
     day=r"(?:(?:conference|main) )?day",
+    from_day=r"from(?= \w+ on(?:wards?)?\b)|starting(?: on| from)?|since|as of",
+    after_day=r"after",
+    before_day=r"before",
+    until_day=r"until|till?|up to|through",
+    onwards=r"onwards?|forward|or later|and later",
+    rest_days=r"(?:the )?rest of the (?:week|conference|event|congress|days)|(?:the )?(?:remaining|coming) days",
+    all_days=r"(?:every|each|any) day|all(?: the)? days|all week(?: long)?|all day(?! \w*day)|on every day",
+    congress=r"conference|event|congress|week",
+    start_of=r"(?:very )?(?:start|beginning) of",
+    end_of=r"(?:very )?end of",
     ordinals={"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7},
     ordinal_number=r"(?:st|nd|rd|th)",
     last=r"last|final|closing",
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2},
-    early=r"early (?:in the )?morning|first thing(?: in the morning)?|at the start of the day",
+    early=r"early (?:in the )?morning|early(?=\s*\0)|first thing(?: in the morning)?|at the start of the day",
     morning=r"(?<!good )mornings?",
     before_lunch=r"before (?:the )?lunch(?: ?(?:break|time))?",
     lunch=r"(?:at|over|during|around) (?:the )?lunch(?: ?(?:break|time))?|lunch ?time",
     after_lunch=r"(?:(?:right|straight|just) )?after (?:the )?lunch(?: ?(?:break|time))?",
     afternoon=r"(?<!good )afternoons?",
-    late_afternoon=r"late(?:r)? (?:in the )?afternoon|(?:at|towards?|by|before) the end of the (?:conference )?day",
+    late_afternoon=r"late(?:r)? (?:in the )?afternoon|late(?=\s*\0)|"
+    r"(?:at|towards?|by|before) the end of the (?:conference )?day",
     evening=r"(?<!good )(?:evenings?|nights?)|after work",
     noon=r"(?:noon|mid-?day)",
-    now=r"(?:right |just )?now(?! that)|at (?:the|this) moment|currently|at present",
-    soon=r"soon|up next|coming up(?: next)?|what'?s next|what is next|(?<=running )next|starts? next",
-    later=r"later(?: today| on)?|rest of (?:the day|today)",
+    now=r"(?:right |just )?now(?! that)|at (?:the|this) moment|currently|at present|ongoing",
+    soon=r"soon|shortly|in a (?:bit|moment|minute|while)|"
+    r"up next|coming up(?: next)?|what'?s next|what is next|(?<=running )next|starts? next",
+    later=r"(?<!no )(?<!not )(?<!or )(?<!and )later(?! than)(?: today| on)?|rest of (?:the day|today)",
     coming=r"(?:in|within|over|during|for) the next|in under|within(?: the)?|(?:the )?next|(?:the )?coming",
     hours=r"hours?|hrs?",
     minutes=r"minutes?|mins?",
     inside=r"in",
     at=r"at|around|about|from about|by|@",
     after=r"after|later than|past",
-    before=r"before|until|till?|up to|earlier than",
+    before=r"before|until|till?|up to|(?:earlier|no later|not later) than",
     between=r"between",
     and_=r"and",
     since=r"from|starting (?:at|from)|since|as of",
@@ -112,12 +142,16 @@ _EN = TimeWords(
 
 _DE = TimeWords(
     code="de",
-    lead=r"am|an|im|in|um|zum|zur|während|dem|den|der|das|diesen|dieser|dieses|nächsten|kommenden|für",
+    lead=r"den ganzen|am|an|im|in|um|zum|zur|während|dem|den|der|das|diesen|dieser|dieses|nächsten|kommenden|für",
     today=r"heute",
-    tomorrow=r"(?<!tag )(?<!woch )(?<!am )morgen",
+    tomorrow=r"(?<!tag )(?<!woch )(?<!am )(?<!jeden )morgen",
     after_tomorrow=r"übermorgen",
     yesterday=r"gestern",
+    before_yesterday=r"vorgestern",
+    next_day=r"(?:am )?(?:nächsten|folgenden) tag",
     tonight=r"heute abend",
+    this=r"diesen|heute",
+    every=r"jede[nrms]?",
     weekdays=(
         r"montags?",
         r"dienstags?",
@@ -130,6 +164,16 @@ _DE = TimeWords(
     weekend=r"wochenende",
     months=r"jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|juni?|juli?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?|nov(?:ember)?|dez(?:ember)?",
     day=r"(?:konferenz)?tag(?:es|e?s)?",
+    from_day=r"ab",
+    after_day=r"nach",
+    before_day=r"vor",
+    until_day=r"bis(?: einschließlich)?",
+    onwards=r"aufwärts",
+    rest_days=r"(?:den |der )?rest der (?:woche|konferenz|veranstaltung)|(?:die |den )?(?:restlichen|übrigen) tagen?",
+    all_days=r"jeden tag|alle tage|an allen tagen|die ganze woche|täglich",
+    congress=r"konferenz|veranstaltung|woche|tagung|messe",
+    start_of=r"(?:beginn|anfang|start) (?:der|des)",
+    end_of=r"(?:ende|schluss) (?:der|des)",
     ordinals={
         "erster": 1,
         "ersten": 1,
@@ -178,11 +222,25 @@ _FR = TimeWords(
     tomorrow=r"demain",
     after_tomorrow=r"après[- ]demain",
     yesterday=r"hier",
+    before_yesterday=r"avant[- ]hier",
+    next_day=r"(?:le )?(?:lendemain|jour suivant)",
     tonight=r"ce soir",
+    this=r"ce|cet|cette",
+    every=r"tous|toutes|chaque",
     weekdays=(r"lundis?", r"mardis?", r"mercredis?", r"jeudis?", r"vendredis?", r"samedis?", r"dimanches?"),
     weekend=r"week-?end|fin de semaine",
     months=r"janv(?:ier)?|févr(?:ier)?|mars|avr(?:il)?|mai|juin|juil(?:let)?|août|sept(?:embre)?|oct(?:obre)?|nov(?:embre)?|déc(?:embre)?",
     day=r"jour(?:née)?",
+    from_day=r"à partir (?:de|du)|dès|depuis",
+    after_day=r"après",
+    before_day=r"avant",
+    until_day=r"jusqu['\u2019](?:à|au)",
+    onwards=r"et (?:après|ensuite)",
+    rest_days=r"(?:le )?reste de la (?:semaine|conférence)|(?:les )?jours (?:restants|suivants)",
+    all_days=r"tous les jours|chaque jour|toute la semaine",
+    congress=r"conférence|semaine|événement|congrès",
+    start_of=r"début (?:de la|de l['\u2019]|du)",
+    end_of=r"fin (?:de la|de l['\u2019]|du)",
     ordinals={
         "premier": 1,
         "première": 1,
@@ -200,7 +258,7 @@ _FR = TimeWords(
     morning=r"matin(?:s|ée|ées)?",
     before_lunch=r"avant (?:le )?(?:déjeuner|repas)",
     lunch=r"(?:pendant|durant|à|au) (?:l['\u2019]heure du |la pause |le )?déjeuner",
-    after_lunch=r"(?:juste )?après (?:le )?(?:déjeuner|repas)|après la pause(?: déjeuner)?",
+    after_lunch=r"(?:juste )?après (?:le )?(?:déjeuner|repas)|après la pause déjeuner",
     afternoon=r"après[- ]midis?",
     late_afternoon=r"(?:en )?fin d['\u2019]après[- ]midi|en fin de journée",
     evening=r"soir(?:ée|s)?",
@@ -230,11 +288,25 @@ _ES = TimeWords(
     tomorrow=r"(?<!la )(?<!esta )mañana",
     after_tomorrow=r"pasado mañana",
     yesterday=r"ayer",
+    before_yesterday=r"anteayer|antes de ayer",
+    next_day=r"(?:al )?día siguiente",
     tonight=r"esta noche|esta tarde-noche",
+    this=r"esta|este|hoy",
+    every=r"tod[ao]s",
     weekdays=(r"lunes", r"martes", r"miércoles|miercoles", r"jueves", r"viernes", r"sábados?|sabados?", r"domingos?"),
     weekend=r"fin de semana",
     months=r"ene(?:ro)?|feb(?:rero)?|mar(?:zo)?|abr(?:il)?|mayo|jun(?:io)?|jul(?:io)?|ago(?:sto)?|sep(?:tiembre)?|oct(?:ubre)?|nov(?:iembre)?|dic(?:iembre)?",
     day=r"día|dia|jornada",
+    from_day=r"a partir del?|desde(?: el)?",
+    after_day=r"después del?",
+    before_day=r"antes del?",
+    until_day=r"hasta(?: el)?",
+    onwards=r"en adelante",
+    rest_days=r"(?:el )?resto de la (?:semana|conferencia)|(?:los )?días (?:restantes|siguientes)",
+    all_days=r"todos los días|cada día|toda la semana",
+    congress=r"conferencia|semana|congreso|evento",
+    start_of=r"(?:principio|inicio|comienzo) de(?: la|l)",
+    end_of=r"final? de(?: la|l)",
     ordinals={
         "primer": 1,
         "primera": 1,
@@ -249,9 +321,10 @@ _ES = TimeWords(
     last=r"último|última|ultimo|ultima",
     numbers={"una": 1, "un": 1, "dos": 2, "tres": 3, "cuatro": 4},
     early=r"a primera hora(?: de la mañana)?|temprano",
-    morning=r"(?:por|de|en|esta) (?:la )?mañana(?:s)?",
+    morning=r"(?:por|de|en|esta|todas) (?:las? )?mañana(?:s)?",
     before_lunch=r"antes (?:de la comida|de comer|del almuerzo)",
-    lunch=r"(?:durante|a la hora de) (?:la comida|el almuerzo|comer|del almuerzo)",
+    lunch=r"(?:durante|a la hora de) (?:la comida|el almuerzo|comer|del almuerzo|"
+    r"la pausa (?:de la comida|del almuerzo))",
     after_lunch=r"(?:justo )?después (?:de la comida|de comer|del almuerzo)|tras (?:la comida|el almuerzo)",
     afternoon=r"(?:(?:por|de|en|esta) )?(?:la )?tardes?(?! o)",
     late_afternoon=r"a última hora(?: de la tarde)?|al final del día",

@@ -97,6 +97,62 @@ ENGLISH = [
     ("What is happening right now?", ["Wed 12:35-13:35"]),
     ("what's next?", ["Wed 13:20-14:50"]),
     ("later today", ["Wed 13:20-00:00"]),
+    ("tomorrow after lunch", ["Thu 14:00-18:00"]),
+    ("next hour", ["Wed 13:20-14:20"]),
+    ("between 2 and 4 pm", ["Wed 14:00-16:00"]),
+    ("after the keynote", ["Wed 17:25-00:00"]),
+    ("after the opening keynote", ["Thu 10:00-13:00"]),
+    ("right after Friday's keynote", ["Fri 10:15-13:00"]),
+    ("before the keynote on Friday", ["Fri 00:00-09:30"]),
+    ("during the closing keynote", ["Wed 16:40-17:25"]),
+    ("after the last keynote tomorrow", ["Thu 17:40-00:00"]),
+    ("after the coffee break", ["Wed 15:30-00:00"]),
+    ("in the morning coffee break on Friday", ["Fri 10:15-10:45"]),
+    ("before the afternoon break", ["Wed 14:00-15:05"]),
+    ("at half past three", ["Wed 15:15-16:30"]),
+    ("quarter to four tomorrow", ["Thu 15:30-16:45"]),
+    ("at a quarter past ten on Friday", ["Fri 10:00-11:15"]),
+    ("at ten thirty tomorrow", ["Thu 10:15-11:30"]),
+    ("at three o'clock", ["Wed 14:45-16:00"]),
+    ("Is anything on at three?", ["Wed 14:45-16:00"]),
+    ("between two and four", ["Wed 14:00-16:00"]),
+    ("from nine to eleven on Thursday", ["Thu 09:00-11:00"]),
+    ("at 1530", ["Wed 15:15-16:30"]),
+    ("around noonish", ["Thu 11:45-13:00"]),
+    ("Thursday noon", ["Thu 11:45-13:00"]),
+    ("Friday am", ["Fri 00:00-12:00"]),
+    ("Thurs pm", ["Thu 12:00-18:00"]),
+    ("no later than 11 on Friday", ["Fri 00:00-11:00"]),
+    ("half an hour from now", ["Wed 13:35-14:35"]),
+    ("in a couple of hours", ["Wed 15:05-16:05"]),
+    ("in the next few hours", ["Wed 13:20-16:20"]),
+    ("in the next half hour", ["Wed 13:20-13:50"]),
+    ("shortly", ["Wed 13:20-14:50"]),
+    ("from Thursday on", ["Thu", "Fri"]),
+    ("Thursday onwards", ["Thu", "Fri"]),
+    ("What is on after Wednesday?", ["Thu", "Fri"]),
+    ("before Wednesday", ["Mon", "Tue"]),
+    ("until Tuesday", ["Mon", "Tue"]),
+    ("for the rest of the week", ["Wed", "Thu", "Fri"]),
+    ("on any day", ["Mon", "Tue", "Wed", "Thu", "Fri"]),
+    ("every morning", ["Mon 00:00-12:00", "Tue 00:00-12:00", "Wed 00:00-12:00", "Thu 00:00-12:00", "Fri 00:00-12:00"]),
+    ("the day before yesterday", ["Mon"]),
+    ("in two days", ["Fri"]),
+    ("the next day", ["Thu"]),
+    ("at the end of the conference", ["Fri"]),
+    ("at the very start of the conference", ["Mon"]),
+    ("on the closing day", ["Fri"]),
+    ("days 2 and 3", ["Tue", "Wed"]),
+    ("day 2-4", ["Tue", "Wed", "Thu"]),
+    ("on the first or second day", ["Mon", "Tue"]),
+    ("Friday the 12th", ["Fri"]),
+    ("all day Friday", ["Fri"]),
+    ("early on Thursday", ["Thu 00:00-09:30"]),
+    ("late on Thursday", ["Thu 16:00-19:00"]),
+    ("this morning", ["Wed 00:00-12:00"]),
+    ("yesterday afternoon", ["Tue 12:00-18:00"]),
+    ("tommorow mornign", ["Thu 00:00-12:00"]),
+    ("thursday evening after 6", ["Thu 18:00-00:00"]),
 ]
 
 GERMAN = [
@@ -118,6 +174,19 @@ GERMAN = [
     ("in den nächsten zwei Stunden", ["Wed 13:20-15:20"]),
     ("Was läuft jetzt?", ["Wed 12:35-13:35"]),
     ("ab 14 Uhr", ["Wed 14:00-00:00"]),
+    ("nach der Keynote", ["Wed 17:25-00:00"]),
+    ("vor der Keynote am Freitag", ["Fri 00:00-09:30"]),
+    ("in der Kaffeepause", ["Wed 15:05-15:30"]),
+    ("um halb drei", ["Wed 14:15-15:30"]),
+    ("um Viertel nach zwei", ["Wed 14:00-15:15"]),
+    ("um drei Uhr", ["Wed 14:45-16:00"]),
+    ("in einer halben Stunde", ["Wed 13:35-14:35"]),
+    ("ab Donnerstag", ["Thu", "Fri"]),
+    ("bis Dienstag", ["Mon", "Tue"]),
+    ("jeden Morgen", ["Mon 00:00-12:00", "Tue 00:00-12:00", "Wed 00:00-12:00", "Thu 00:00-12:00", "Fri 00:00-12:00"]),
+    ("vorgestern", ["Mon"]),
+    ("am Ende der Konferenz", ["Fri"]),
+    ("den ganzen Freitag", ["Fri"]),
 ]
 
 FRENCH = [
@@ -135,6 +204,17 @@ FRENCH = [
     ("de mercredi à vendredi", ["Wed", "Thu", "Fri"]),
     ("dans la prochaine heure", ["Wed 13:20-14:20"]),
     ("maintenant", ["Wed 12:35-13:35"]),
+    ("après la keynote", ["Wed 17:25-00:00"]),
+    ("pendant la pause café", ["Wed 15:05-15:30"]),
+    ("à trois heures et demie", ["Wed 15:15-16:30"]),
+    ("à quinze heures", ["Wed 14:45-16:00"]),
+    ("dans une demi-heure", ["Wed 13:35-14:35"]),
+    ("dans les deux prochaines heures", ["Wed 13:20-15:20"]),
+    ("à partir de jeudi", ["Thu", "Fri"]),
+    ("avant-hier", ["Mon"]),
+    ("à la fin de la conférence", ["Fri"]),
+    ("jeudi et vendredi après-midi", ["Thu 12:00-18:00", "Fri 12:00-18:00"]),
+    ("ce matin", ["Wed 00:00-12:00"]),
 ]
 
 SPANISH = [
@@ -152,6 +232,20 @@ SPANISH = [
     ("del miércoles al viernes", ["Wed", "Thu", "Fri"]),
     ("en la próxima hora", ["Wed 13:20-14:20"]),
     ("ahora", ["Wed 12:35-13:35"]),
+    ("después de la keynote", ["Wed 17:25-00:00"]),
+    ("durante la pausa del café", ["Wed 15:05-15:30"]),
+    ("a las tres y media", ["Wed 15:15-16:30"]),
+    ("en media hora", ["Wed 13:35-14:35"]),
+    ("a partir del jueves", ["Thu", "Fri"]),
+    ("anteayer", ["Mon"]),
+    ("al final de la conferencia", ["Fri"]),
+    ("a las 3 de la tarde", ["Wed 14:45-16:00"]),
+    ("durante la pausa de la comida", ["Wed 12:55-14:00"]),
+    (
+        "todas las mañanas",
+        ["Mon 00:00-12:00", "Tue 00:00-12:00", "Wed 00:00-12:00", "Thu 00:00-12:00", "Fri 00:00-12:00"],
+    ),
+    ("el jueves al mediodía", ["Thu 11:45-13:00"]),
 ]
 
 TABLE = [
@@ -180,6 +274,15 @@ def test_a_phrase_means_these_hours(facts: ConferenceFacts, language: str, text:
         "Is lunch included?",
         "the 5th edition of the book",
         "Which speakers work at 20tab?",
+        "Who gives the opening keynote?",
+        "What is said in the keynote?",
+        "half of the talks",
+        "a quarter of all Python users",
+        "between two databases",
+        "software at one company",
+        "What is new in coffee roasting?",
+        "breaking changes after the fork",
+        "the last hour of code",
     ],
 )
 def test_what_only_looks_like_a_time_is_left_alone(facts: ConferenceFacts, text: str) -> None:
@@ -194,6 +297,16 @@ def test_words_for_a_time_are_taken_out_of_the_question(facts: ConferenceFacts) 
     times = parse_times("Is there a talk about Rust on Friday morning?", facts, WEDNESDAY_LUNCH)
     assert times.rest == "Is there a talk about Rust?"
     assert times.phrases == ("Friday", "morning")
+
+
+def test_what_the_programme_has_not_is_no_time(facts: ConferenceFacts) -> None:
+    """Without a keynote "after the keynote" filters nothing; on a day without one it is that day."""
+    bare = ConferenceFacts.model_validate(
+        facts.model_dump() | {"days": [day.model_dump() | {"keynotes": (), "breaks": ()} for day in facts.days]}
+    )
+    assert said(bare, "after the keynote", "en") == []
+    assert parse_times("after the keynote", bare, WEDNESDAY_LUNCH).rest == "after the keynote"
+    assert said(facts, "after the keynote on Monday", "en") == ["Mon"]
 
 
 def test_outside_the_conference_today_is_its_first_day(facts: ConferenceFacts) -> None:

@@ -1,0 +1,157 @@
+"""Times as people say them, put into the figures that the rules read: "half past three" becomes "3:30".
+
+Only what is surely a time is rewritten; "at three companies" stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Replacement = str | Callable[[re.Match[str]], str]
+
+__all__ = ["in_figures"]
+
+_HOURS = {
+    "en": "one two three four five six seven eight nine ten eleven twelve",
+    "de": "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+    "fr": (
+        "une deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept "
+        "dix-huit dix-neuf vingt"
+    ),
+    "es": "una dos tres cuatro cinco seis siete ocho nueve diez once doce",
+}
+_NUMBER = {code: {word: index + 1 for index, word in enumerate(words.split())} for code, words in _HOURS.items()}
+
+_ENDS = r"(?=\s*(?:$|[?!.,;)]|\b(?:{follow})\b))"
+"""A bare number word is an hour where the sentence ends or goes on with a time, not before a noun."""
+
+_TYPOS = (
+    (r"tommorr?ow|tomorow|2morrow", "tomorrow"),
+    (r"wensday|wednsday|wendsday|wedensday", "Wednesday"),
+    (r"thursady|thrusday|thurday", "Thursday"),
+    (r"firday|fridya|fryday", "Friday"),
+    (r"mornign|monring", "morning"),
+    (r"afternon|aftenoon|aternoon", "afternoon"),
+)
+"""Slips seen most often; a longer list would begin to eat names."""
+
+
+def in_figures(text: str, language: str) -> str:
+    """``text`` with its spoken times in figures; ``language`` is ISO 639-1, English is always read too."""
+    for pattern, replacement in (*_rewritings(language), *(_rewritings("en") if language != "en" else ())):
+        text = pattern.sub(replacement, text)
+    return text
+
+
+@cache
+def _rewritings(language: str) -> tuple[tuple[re.Pattern[str], Replacement], ...]:
+    rules = {"en": _english, "de": _german, "fr": _french, "es": _spanish}.get(language)
+    return tuple((re.compile(rf"(?<!\w)(?:{pattern})", re.IGNORECASE), to) for pattern, to in rules()) if rules else ()
+
+
+def _word(code: str, said: str) -> int:
+    return int(said) if said.isdigit() else _NUMBER[code][said.lower()]
+
+
+def _alternatives(code: str) -> str:
+    return r"\d{1,2}|" + "|".join(sorted(_NUMBER[code], key=len, reverse=True))
+
+
+def _at(code: str, minutes: int, group: str = "n") -> Callable[[re.Match[str]], str]:
+    """A clock time so many minutes from the hour named."""
+
+    def clock(match: re.Match[str]) -> str:
+        whole = (_word(code, match[group]) * 60 + minutes) % (24 * 60)
+        return f"{whole // 60}:{whole % 60:02}"
+
+    return clock
+
+
+def _figure(code: str) -> Callable[[re.Match[str]], str]:
+    """The words as they are, their number words as figures."""
+    words = re.compile(rf"\b(?:{'|'.join(sorted(_NUMBER[code], key=len, reverse=True))})\b", re.IGNORECASE)
+    return lambda match: words.sub(lambda word: str(_NUMBER[code][word[0].lower()]), match[0])
+
+
+def _english() -> list[tuple[str, Replacement]]:
+    number = _alternatives("en")
+    end = _ENDS.format(follow=r"o'?clock|and|to|on|in|tomorrow|today|[ap]\.?m|sharp|\w+day")
+    return [
+        *((rf"(?:{wrong})\b", right) for wrong, right in _TYPOS),
+        (rf"half[- ](?:past )?(?P<n>{number})\b(?!\s+(?:hours?|days?))", _at("en", 30)),
+        (rf"(?:a )?quarter past (?P<n>{number})\b", _at("en", 15)),
+        (rf"(?:a )?quarter (?:to|before) (?P<n>{number})\b", _at("en", -15)),
+        (rf"(?P<n>{number}) thirty\b", _at("en", 30)),
+        (r"(?P<at>at|from|after|before|until|till)\s+(?P<h>[01]\d|2[0-3])(?P<m>[0-5]\d)\b", r"\g<at> \g<h>:\g<m>"),
+        (rf"(?:at|around|about|after|before|until|till|from|between|by|past)\s+(?:{number}){end}", _figure("en")),
+        (rf"(?:between|from)\s+\d{{1,2}}\s+(?:and|to|until)\s+(?:{number}){end}", _figure("en")),
+        (rf"(?:{number})(?= o'?clock)", _figure("en")),
+        (r"(?:half an|the next half|next half|a half)[- ]hour from now\b", "in 30 minutes"),
+        (r"next half[- ](?:an )?hour\b", "next 30 minutes"),
+        (r"half an hour\b", "30 minutes"),
+        (r"(?P<n>\d{1,3}|\w+) (?P<unit>hours?|minutes?|mins?) from now\b", r"in \g<n> \g<unit>"),
+        (r"(?:a )?couple (?:of )?(?=hours|days|minutes)", "2 "),
+        (r"(?:a )?few (?=hours|days)", "3 "),
+        (r"(?<=day )a\.?m\.?(?!\w)|(?<=\bmon )am\b|(?<=\btue )am\b|(?<=\bthu )am\b|(?<=\bfri )am\b", "morning"),
+        (r"(?<=day )p\.?m\.?(?!\w)|(?<=\bthurs )pm\b|(?<=\bthu )pm\b|(?<=\bfri )pm\b", "afternoon"),
+        (r"days (?P<a>\d) ?(?:and|or|&|\+) ?(?P<b>\d)\b", r"day \g<a> and day \g<b>"),
+        (r"days? (?P<a>\d) ?(?:to|-|\u2013) ?(?:day )?(?P<b>\d)\b", _days_between),
+        (r"(?P<a>first|second|third|fourth) (?P<w>and|or) (?P<b>second|third|fourth|last) days?\b",
+         r"\g<a> day \g<w> \g<b> day"),
+        (r"noon-?ish\b", "noon"),
+        (r"(?P<n>\d{1,2})-?ish\b", r"\g<n>"),
+    ]  # fmt: skip
+
+
+def _days_between(match: re.Match[str]) -> str:
+    first, last = int(match["a"]), int(match["b"])
+    return " and ".join(f"day {day}" for day in range(first, last + 1)) if first < last else match[0]
+
+
+def _german() -> list[tuple[str, Replacement]]:
+    number = _alternatives("de")
+    end = _ENDS.format(follow=r"uhr|und|bis|am|morgen|heute|\w+tag")
+    return [
+        (rf"halb (?P<n>{number})\b", _at("de", -30)),
+        (rf"viertel nach (?P<n>{number})\b", _at("de", 15)),
+        (rf"viertel vor (?P<n>{number})\b", _at("de", -15)),
+        (rf"dreiviertel (?P<n>{number})\b", _at("de", -15)),
+        (rf"(?:um|gegen|ab|nach|vor|bis|zwischen|von)\s+(?:{number}){end}", _figure("de")),
+        (rf"(?:zwischen|von)\s+\d{{1,2}}\s+(?:und|bis)\s+(?:{number}){end}", _figure("de")),
+        (r"(?:in )?(?:einer|der nächsten) halben stunde\b", "in 30 Minuten"),
+    ]
+
+
+def _french() -> list[tuple[str, Replacement]]:
+    number = _alternatives("fr")
+    return [
+        (rf"(?P<n>{number})\s?(?:h|heures?) et demie?\b", _at("fr", 30)),
+        (rf"(?P<n>{number})\s?(?:h|heures?) et quart\b", _at("fr", 15)),
+        (rf"(?P<n>{number})\s?(?:h|heures?) moins le quart\b", _at("fr", -15)),
+        (rf"(?:à|vers|après|avant|dès|entre|de|et)\s+(?:{number})(?= heures?\b)", _figure("fr")),
+        (r"les (?P<n>deux|trois|quatre|\d) prochaines heures", r"les prochaines \g<n> heures"),
+        (r"une demi-?\s?heure\b", "30 minutes"),
+        (r"plus tard dans la journée\b", "plus tard"),
+    ]  # fmt: skip
+
+
+def _spanish() -> list[tuple[str, Replacement]]:
+    number = _alternatives("es")
+    return [
+        (rf"las? (?P<n>{number}) y media\b", _las(30)),
+        (rf"las? (?P<n>{number}) y cuarto\b", _las(15)),
+        (rf"las? (?P<n>{number}) menos cuarto\b", _las(-15)),
+        (rf"las? (?:{number})(?!\s+(?:charlas|sesiones|empresas|personas|ponencias|últimas|primeras|próximas)\b)\b",
+         _figure("es")),
+        (r"media hora\b", "30 minutos"),
+    ]  # fmt: skip
+
+
+def _las(minutes: int) -> Callable[[re.Match[str]], str]:
+    clock = _at("es", minutes)
+    return lambda match: f"las {clock(match)}"
