@@ -1,0 +1,133 @@
+"""Workers that die or are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chaos.fault import Fault
+from chaos.model import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaos.fault import Scene
+    from chaos.house import Replica
+
+__all__ = ["FAULTS"]
+
+_KILLS = 3
+_CLAIM = b"erleah:turn-lease:"
+_LATER_S = 0.02
+"""A turn that has just been claimed is in ``understand`` this much later (the stand-in takes 1 s for it)."""
+_MID_ANSWER_S = 0.6
+
+
+class _Killer:
+    """Kills the first replica that says a word to Redis, at that very moment."""
+
+    def __init__(self, scene: Scene, word: bytes, *, later_s: float = 0.0) -> None:
+        self._scene = scene
+        self._word = word
+        self._later_s = later_s
+        self.done = asyncio.Event()
+        for replica in scene.house.replicas:
+            replica.to_redis.after = partial(self._look, replica)
+
+    def _look(self, replica: Replica, chunk: bytes) -> None:
+        if self._word in chunk and not self.done.is_set():
+            for each in self._scene.house.replicas:
+                each.to_redis.after = None
+            if self._later_s:
+                asyncio.get_running_loop().call_later(self._later_s, self._kill, replica)
+            else:
+                self._kill(replica)
+
+    def _kill(self, replica: Replica) -> None:
+        replica.signal(signal.SIGKILL)
+        self._scene.injected(mark=True)
+        self.done.set()
+
+
+async def _kills(scene: Scene, arm: Callable[[], _Killer]) -> None:
+    async with asyncio.TaskGroup() as together:
+        flowing = together.create_task(scene.traffic.flow(60))
+        for _ in range(2 if scene.seconds(2) < 2 else _KILLS):
+            killer = arm()
+            await asyncio.wait_for(killer.done.wait(), 15)
+            await _start_again(scene)
+            await asyncio.sleep(1)
+        flowing.cancel()
+    await _nothing_paid_twice(scene)
+
+
+async def _start_again(scene: Scene) -> None:
+    for replica in scene.house.replicas:
+        if not replica.process.is_running:
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(replica.process.start)
+
+
+async def _nothing_paid_twice(scene: Scene) -> None:
+    """Understanding that had ended is not asked of the model again."""
+    await scene.traffic.settled(30)
+    if "understand" in scene.tally.fault:
+        return
+    paid: dict[str, int] = {}
+    for call in await scene.house.calls():
+        if not call["streamed"]:
+            paid[call["tag"]] = paid.get(call["tag"], 0) + 1
+    twice = [tag for tag, times in paid.items() if times > 1]
+    scene.note(f"questions that the model understood: {len(paid)}, twice: {len(twice)}")
+
+
+async def _in_understand(scene: Scene) -> None:
+    await scene.house.plan(Plan(understand_s=1.0))
+    await _kills(scene, lambda: _Killer(scene, _CLAIM, later_s=_LATER_S))
+
+
+async def _in_state(scene: Scene, state: str) -> None:
+    await _kills(scene, lambda: _Killer(scene, f'"state":"{state}"'.encode()))
+
+
+async def _in_mid_answer(scene: Scene) -> None:
+    await _kills(scene, lambda: _Killer(scene, b'"state":"respond"', later_s=_MID_ANSWER_S))
+
+
+async def _sigterm(scene: Scene) -> None:
+    async with asyncio.TaskGroup() as together:
+        together.create_task(scene.traffic.flow(scene.seconds(10)))
+        await asyncio.sleep(2)
+        for replica in scene.house.replicas:
+            replica.process.terminate()
+            scene.injected(mark=True)
+            code = await asyncio.to_thread(replica.process.wait)
+            if code:
+                scene.broken(f"a worker told to stop ended with {code}")
+            await asyncio.to_thread(replica.process.start)
+
+
+async def _rolling(scene: Scene) -> None:
+    until = time.monotonic() + scene.seconds(16)
+    async with asyncio.TaskGroup() as together:
+        together.create_task(scene.traffic.flow(scene.seconds(14)))
+        while time.monotonic() < until:
+            for replica in scene.house.replicas:
+                await asyncio.to_thread(replica.process.stop)
+                scene.injected(mark=True)
+                await asyncio.to_thread(replica.process.start)
+
+
+FAULTS = (
+    Fault("kill -9 in understand", _in_understand, promised_s=10),
+    *(
+        Fault(f"kill -9 in {state}", partial(_in_state, state=state), promised_s=10)
+        for state in ("plan", "execute", "reflect", "respond")
+    ),
+    Fault("kill -9 in mid-answer", _in_mid_answer, promised_s=10),
+    Fault("SIGTERM", _sigterm, promised_s=30),
+    Fault("rolling restarts", _rolling, promised_s=30),
+)

@@ -1,0 +1,266 @@
+"""All of Erleah in processes of its own, with a tap before each worker's servers.
+
+Directus, redis-server, the receiver, the model stand-in and two workers, each a process that can be killed, paused
+and stopped with real signals. The sample conference is loaded and indexed once; each worker has a copy of the index.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import redis.asyncio
+
+from bench.process import ChildProcess
+from chaos.model import Plan
+from chaos.tap import Tap
+from cli.load import load_data
+from cli.local_directus import free_port
+from services import redis_keys
+from services.directus_names import MESSAGE_CREATED_FLOW_ID
+from services.queue.job_queue import JobQueue
+from services.queue.jobs import ReindexJob
+from services.redis import connect_redis
+from services.settings import Settings
+from tests.e2e.directus_server import DirectusServer, provision_directus, start_directus
+from tests.e2e.processes import ROOT, ErleahProcess
+from tests.e2e.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["House", "Replica"]
+
+DATA = ROOT / "cli" / "demo_data"
+REPLICAS = 2
+LLM_TIMEOUT_S = 2.0
+"""A stalled provider costs a turn this long; the stand-in's own pauses are far shorter."""
+_LOOK_S = 0.05
+
+
+@dataclass
+class Replica:
+    """One worker process and the taps it goes through."""
+
+    process: ErleahProcess
+    to_redis: Tap
+    to_directus: Tap
+    settings: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def let_go(self) -> None:
+        """No fault waits in its taps any more."""
+        self.to_redis.let_go()
+        self.to_directus.let_go()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send its process a signal, at once and without waiting."""
+        os.kill(self.process.pid, number)
+
+
+class House:
+    """Enter it to have everything running. ``folder`` takes logs, databases and indexes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stack = AsyncExitStack()
+        self.directus: DirectusServer
+        self.redis: RedisServer
+        self.webhook: ErleahProcess
+        self.replicas: list[Replica] = []
+        self.rest: httpx.AsyncClient
+        self.conference_id = ""
+        self._admin: httpx.AsyncClient
+        self._model: httpx.AsyncClient
+        self._receiver: httpx.AsyncClient
+        self._settings: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def mend(self) -> None:
+        """Everything runs, as it did at the start: what a fault stopped is started, what it paused goes on."""
+        if not self.directus.process.is_running:
+            await asyncio.to_thread(self.directus.process.start)
+        if not self.redis.is_running:
+            await asyncio.to_thread(self.redis.start)
+        await self.plan(Plan())
+        await self.forget_breakers()
+        await self.flow(active=True)
+        if not self.webhook.is_running:
+            await asyncio.to_thread(self.webhook.start)
+        for replica in self.replicas:
+            replica.let_go()
+            if replica.process.is_running:
+                replica.signal(signal.SIGCONT)
+            else:
+                await asyncio.to_thread(replica.process.start)
+
+    # The model.
+
+    async def plan(self, plan: Plan) -> None:
+        """Tell the stand-in what to do from now on."""
+        (await self._model.put("/plan", json=plan.model_dump(mode="json"))).raise_for_status()
+
+    async def calls(self, *, forget: bool = False) -> list[dict[str, Any]]:
+        """What the stand-in was asked since it was last told to forget."""
+        calls: list[dict[str, Any]] = (await self._model.request("DELETE" if forget else "GET", "/calls")).json()
+        return calls
+
+    async def forget_breakers(self) -> None:
+        """Close the providers' breakers, which a fault before has opened."""
+        async with redis.asyncio.Redis(port=self.redis.port) as client:
+            keys = [key async for key in client.scan_iter(match=f"{redis_keys.BREAKER_PREFIX}*")]
+            if keys:
+                await client.delete(*keys)
+
+    # Directus and the receiver.
+
+    async def flow(self, *, active: bool) -> None:
+        """Switch the Flow that reports new messages on or off."""
+        status = {"status": "active" if active else "inactive"}
+        (await self._admin.patch(f"/flows/{MESSAGE_CREATED_FLOW_ID}", json=status)).raise_for_status()
+
+    async def hook(self, message_id: str) -> int:
+        """Report a message as the Flow does; the receiver's status."""
+        body = {
+            "event": "messages.items.create",
+            "collection": "messages",
+            "key": message_id,
+            "payload": {"role": "user"},
+        }
+        secret = {"X-Erleah-Secret": self.directus.webhook_secret}
+        return (await self._receiver.post("/hooks/message-created", json=body, headers=secret)).status_code
+
+    # Workers.
+
+    async def holder(self, message_id: str) -> Replica | None:
+        """The replica that runs the turn of a message now."""
+        async with redis.asyncio.Redis(port=self.redis.port) as client:
+            lease = await client.get(f"arq:in-progress:turn:{message_id}")
+        if lease is None:
+            return None
+        pid = int(lease.decode().rpartition(":")[0].split("-")[-2])
+        return next((each for each in self.replicas if each.process.is_running and each.process.pid == pid), None)
+
+    def index_copy(self, name: str) -> str:
+        """An embedded index with the sample conference, for one process."""
+        copy = self.folder / name
+        shutil.copytree(self.folder / "index", copy, ignore=shutil.ignore_patterns(".lock"))
+        return f"embedded://{copy}"
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        process, own = await asyncio.to_thread(start_directus, self.folder / "directus")
+        stack.push_async_callback(asyncio.to_thread, process.stop)
+        self.directus = DirectusServer(
+            url=process.url,
+            admin_token=own.admin_token,
+            service_token=secrets.token_urlsafe(24),
+            webhook_secret=own.webhook_secret,
+            receiver_port=free_port(),
+            process=process,
+        )
+        await provision_directus(
+            process.url,
+            own.admin_token,
+            api_key=self.directus.service_token,
+            webhook_url=self.directus.receiver_url,
+            webhook_secret=own.webhook_secret,
+            secret_from_env=True,
+        )
+        (self.folder / "redis").mkdir()
+        self.redis = RedisServer(self.folder / "redis")
+        self.redis.start()
+        stack.callback(self.redis.stop)
+        model_port = free_port()
+        stack.enter_context(ChildProcess("chaos.model", "--port", str(model_port), folder=self.folder))
+        self._model = await _client(stack, f"http://127.0.0.1:{model_port}")
+        self.rest = await _client(stack, process.url, self.directus.service_token)
+        self._admin = await _client(stack, process.url, own.admin_token)
+        self._receiver = await _client(stack, self.directus.receiver_url)
+        self._settings = {
+            "DIRECTUS_URL": process.url,
+            "DIRECTUS_API_KEY": self.directus.service_token,
+            "DIRECTUS_WEBHOOK_SECRET": own.webhook_secret,
+            "WEBHOOK_PORT": str(self.directus.receiver_port),
+            "RATE_LIMIT_PER_MINUTE": "10000",
+            "REDIS_URL": self.redis.url,
+            "QDRANT_URL": f"embedded://{self.folder / 'index'}",
+            "EMBEDDING_PROVIDER": "local",
+            "FACET_WRITER": "template",
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{model_port}",
+            "ANTHROPIC_API_KEY": f"sk-ant-{secrets.token_urlsafe(24)}",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",
+            "OPENAI_API_KEY": f"sk-{secrets.token_urlsafe(24)}",
+            "LLM_TIMEOUT_S": str(LLM_TIMEOUT_S),
+        }
+        await self._index()
+        self.webhook = ErleahProcess("webhook", self._settings, self.folder)
+        stack.callback(self.webhook.kill)
+        await asyncio.to_thread(self.webhook.start)
+        for number in range(REPLICAS):
+            self.replicas.append(await self._replica(stack, f"worker-{number + 1}"))
+        await self._until_model_answers()
+
+    async def _index(self) -> None:
+        given: dict[str, Any] = {name.lower(): value for name, value in self._settings.items()}
+        await load_data(Settings(_env_file=None, **given), DATA)
+        librarian = ErleahProcess("worker", self._settings, self.folder, name="librarian")
+        try:
+            await asyncio.to_thread(librarian.start)
+            client = connect_redis(self.redis.url, retries=1)
+            queue = JobQueue(client)
+            job = ReindexJob()
+            await queue.enqueue(job)
+            await queue.result(job, 120)
+            await queue.aclose()
+            await client.aclose()
+            await asyncio.to_thread(librarian.stop)
+        finally:
+            librarian.kill()
+        rows = (await self.rest.get("/items/conferences", params={"fields": "id", "limit": 1})).json()["data"]
+        self.conference_id = rows[0]["id"]
+
+    async def _replica(self, stack: AsyncExitStack, name: str) -> Replica:
+        to_redis = Tap(self.redis.port)
+        to_directus = Tap(int(self.directus.url.rpartition(":")[2]))
+        for tap in (to_redis, to_directus):
+            await tap.start()
+            stack.push_async_callback(tap.stop)
+        settings = self._settings | {
+            "REDIS_URL": f"redis://127.0.0.1:{to_redis.port}/0",
+            "DIRECTUS_URL": f"http://127.0.0.1:{to_directus.port}",
+            "QDRANT_URL": await asyncio.to_thread(self.index_copy, f"index-{name}"),
+        }
+        process = ErleahProcess("worker", settings, self.folder, name=name)
+        stack.callback(process.kill)
+        await asyncio.to_thread(process.start)
+        return Replica(process, to_redis, to_directus, settings)
+
+    async def _until_model_answers(self) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await self.plan(Plan())
+                except httpx.HTTPError:
+                    await asyncio.sleep(_LOOK_S)
+                else:
+                    return
+
+
+async def _client(stack: AsyncExitStack, url: str, token: str | None = None) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    client = httpx.AsyncClient(base_url=url, headers=headers, timeout=20, trust_env=False)
+    return await stack.enter_async_context(client)

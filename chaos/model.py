@@ -1,0 +1,115 @@
+"""The model stand-in as a process of its own, told what goes wrong over HTTP: ``python -m chaos.model --port N``.
+
+``PUT /plan`` sets a ``Plan``; ``GET /calls`` gives every call since the last ``DELETE /calls``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from chaos.answers import POINTS, answer_text, tag_of
+from standins.models import Fault, FaultKind, ModelStandIn, Script
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from standins.models import RecordedRequest
+
+__all__ = ["Plan"]
+
+_KEEP = 5000
+_ANTHROPIC = "/v1/messages"
+TOKENS_PER_SECOND = 60.0
+
+
+class Plan(BaseModel):
+    """What the stand-in does from now on.
+
+    ``fault`` befalls ``whose`` streams, after ``after_tokens``; ``understand_s`` is the delay before a structured
+    reply; ``points`` is the length of an answer (about eight tokens each).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: FaultKind | None = None
+    status: int = 529
+    after_tokens: int = 0
+    whose: Literal["anthropic", "everybody"] = "anthropic"
+    understand_s: float = 0.05
+    points: int = POINTS
+
+
+class _Provider:
+    """The stand-in, its plan, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.plan = Plan()
+        self.standin = ModelStandIn(self._reply, keep=_KEEP)
+        self.standin.app.router.routes += [
+            Route("/plan", self._set_plan, methods=["PUT"]),
+            Route("/calls", self._calls, methods=["GET", "DELETE"]),
+        ]
+        self._streams = 0
+        self._faulty: set[int] = set()
+
+    def _reply(self, request: RecordedRequest) -> Script:
+        plan = self.plan
+        fault = None
+        if plan.fault is not None and (plan.whose == "everybody" or request.path == _ANTHROPIC):
+            fault = Fault(plan.fault, after_tokens=plan.after_tokens, status=plan.status)
+        if not request.streamed:
+            # What breaks in the middle of tokens has none to break here.
+            return Script(first_token_delay_s=plan.understand_s, fault=None if plan.after_tokens else fault)
+        if fault is not None:
+            self._faulty.add(id(request))
+        self._streams += 1
+        asked = request.last_user_text
+        written = asked.rpartition("[answer so far")[2] if "[answer so far" in asked else ""
+        text = answer_text(tag_of(asked) or "q0q", self._streams, points=plan.points, written=written)
+        return Script(text=text, tokens_per_second=TOKENS_PER_SECOND, fault=fault)
+
+    async def _set_plan(self, request: Request) -> JSONResponse:
+        self.plan = Plan.model_validate_json(await request.body())
+        return JSONResponse(self.plan.model_dump(mode="json"))
+
+    async def _calls(self, request: Request) -> JSONResponse:
+        calls: list[dict[str, Any]] = [
+            {
+                "tag": tag_of(one.last_user_text),
+                "streamed": one.streamed,
+                "at": one.at,
+                "hung_up": one.hung_up,
+                "over": one.ended.is_set(),
+                "sent_tokens": one.sent_tokens,
+                "faulty": id(one) in self._faulty,
+            }
+            for one in self.standin.requests
+        ]
+        if request.method == "DELETE":
+            self.standin.requests.clear()
+            self._faulty.clear()
+        return JSONResponse(calls)
+
+
+async def _serve(port: int) -> None:
+    await _Provider().standin.start(port)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.model")
+    parser.add_argument("--port", type=int, required=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()
