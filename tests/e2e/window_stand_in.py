@@ -82,6 +82,8 @@ class WindowStandIn:
         self.expires_ms = 900_000
         self.events = True
         """Whether writes make events by themselves."""
+        self.answers_at_once: str | None = None
+        """A text that is the whole answer before the question's reply is out."""
         self._tokens: dict[str, str] = {}
         self._refresh_tokens: dict[str, str] = {}
         self._failures: dict[str, list[tuple[int, dict[str, str], bool]]] = {}
@@ -89,10 +91,16 @@ class WindowStandIn:
 
     # What a test does
 
-    def fail(self, call: str, status: int, *, times: int = 1, retry_after: int | None = None, late: bool = False) -> None:
+    def fail(
+        self, call: str, status: int, *, times: int = 1, retry_after: int | None = None, late: bool = False
+    ) -> None:
         """The next calls of this name (begin, ask, cancel, read, share, refresh) fail; ``late``: after they worked."""
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         self._failures.setdefault(call, []).extend([(status, headers, late)] * times)
+
+    def heal(self) -> None:
+        """No call fails any more."""
+        self._failures.clear()
 
     def expire_tokens(self) -> None:
         """All access tokens given so far are good no more."""
@@ -128,7 +136,9 @@ class WindowStandIn:
     async def write(self, answer_id: str, text: str, *, seq: int, status: str = "streaming", **more: Any) -> None:  # noqa: ANN401 - further fields
         """Write an answer's row as a worker does; an event goes out unless ``events`` is off."""
         is_new = answer_id not in self.rows
-        question = next(row for row in self.rows.values() if row["role"] == "user" and answer_id_of(row["id"]) == answer_id)
+        question = next(
+            row for row in self.rows.values() if row["role"] == "user" and answer_id_of(row["id"]) == answer_id
+        )
         row = self.rows.setdefault(answer_id, self._row(answer_id, question["conversation_id"], "assistant"))
         row |= {"messageText": text, "seq": seq, "status": status, **more}
         if self.events:
@@ -183,6 +193,8 @@ class WindowStandIn:
             row = self._row(str(uuid4()), body["conversation_id"], "user", body["text"])
             self.rows[row["id"]] = row
             self.asked.append(row["id"])
+            if self.answers_at_once is not None:
+                await self.write(answer_id_of(row["id"]), self.answers_at_once, seq=3, status="completed")
             await self._tell()
             return JSONResponse({"message_id": row["id"], "answer_id": answer_id_of(row["id"])}, 201)
 

@@ -49,6 +49,7 @@ export class AnswerWatch {
           this.read();
         },
         onDown: () => {
+          if (!this.#lineStands) return; // each try that fails tells so: the next read must not wait for the tries
           this.#lineStands = false;
           this.#schedule();
         },

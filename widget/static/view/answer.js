@@ -1,4 +1,5 @@
 import { MarkdownView } from "../markdown.js";
+import { closed } from "../unfinished.js";
 import { WORDS } from "../words.js";
 import { make, makeButton } from "./elements.js";
 
@@ -78,7 +79,7 @@ export class AnswerView {
     this.element.classList.toggle("growing", isLive && text !== "");
     this.element.setAttribute("aria-busy", String(isLive));
     // A reference at the end of a text changes links before it, so the last drawing is from the start.
-    this.#markdown.show(text, { anew: !isLive });
+    this.#markdown.show(isLive ? closed(text) : text, { anew: !isLive });
     if (!isLive) this.remark(noteOf(status, text));
     this.#onDrawn();
   }

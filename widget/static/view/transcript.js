@@ -13,6 +13,7 @@ export class Transcript {
   #toEnd;
   #status;
   #follows = true;
+  #last = { scrollHeight: 0, scrollTop: 0, clientHeight: 0 };
   #newest = null;
 
   constructor({ scroller, list, welcome, toEnd, status }) {
@@ -92,13 +93,18 @@ export class Transcript {
 
   #noteScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_END;
-    this.#toEnd.hidden = this.#follows;
+    const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    // The reader scrolled up, unless there is less to show or less room for it: then the browser did.
+    const hasShrunk = scrollHeight < this.#last.scrollHeight || clientHeight !== this.#last.clientHeight;
+    if (isAtEnd) this.#follows = true;
+    else if (scrollTop < this.#last.scrollTop && !hasShrunk) this.#follows = false;
+    this.#last = { scrollHeight, scrollTop, clientHeight };
+    this.#toEnd.hidden = isAtEnd || this.#follows;
   }
 
   #follow() {
     if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    else this.#noteScroll();
+    this.#noteScroll();
   }
 
   #goToEnd() {
