@@ -64,6 +64,7 @@ class AnswerPump:
         self._streams: dict[str, AnswerStream] = {}
         self._metrics = metrics
         self._dirty = asyncio.Event()
+        self._round = asyncio.Lock()
 
     def open(
         self, claim: Claim, answer_id: str, row: dict[str, Any], interrupt: Callable[[Signal], None]
@@ -78,6 +79,11 @@ class AnswerPump:
         stream.close()
         if self._streams.get(stream.answer_id) is stream:
             del self._streams[stream.answer_id]
+
+    async def at_rest(self) -> None:
+        """Wait until no write is in flight: one that was sent must not arrive behind what follows."""
+        async with self._round:
+            pass
 
     async def run(self) -> None:
         """Write until cancelled. An outage of Directus is waited out with the newest texts."""
@@ -103,6 +109,10 @@ class AnswerPump:
 
         Raises ServiceUnavailableError when Directus is away; nothing is lost, call again.
         """
+        async with self._round:
+            await self._write_round()
+
+    async def _write_round(self) -> None:
         dirty = await self._ours([stream for stream in self._streams.values() if stream.is_dirty])
         await self._create([stream for stream in dirty if not stream.exists])
         batch = [stream for stream in dirty if stream.exists and stream.is_dirty]
@@ -176,6 +186,9 @@ class AnswerPump:
             self._note_status(stream, found[0]["status"])
 
     async def _write(self, streams: Sequence[AnswerStream]) -> None:
+        streams = [stream for stream in streams if stream.is_live]  # one may have been stopped during the write before
+        if not streams:
+            return
         rows = [stream.next_row() for stream in streams]
         marks = [mark for stream in streams if stream.final is not None for mark in stream.marks]
         self._metrics.count("erleah_answer_writes")
@@ -186,9 +199,10 @@ class AnswerPump:
                 for stream in streams:
                     await self._write([stream])
             elif marks:
-                # A message that was deleted meanwhile must not cost the answer its last write.
-                log.warning("pump.marks_dropped", answer_id=streams[0].answer_id, reason=str(refusal))
-                streams[0].marks = []
+                # A message that was deleted meanwhile must cost neither this last write nor the others their marks.
+                left = await self._still_there(marks)
+                streams[0].marks = left if len(left) < len(marks) else []
+                log.warning("pump.marks_dropped", answer_id=streams[0].answer_id, reason=str(refusal), left=len(left))
                 await self._write(streams)
             else:
                 log.warning("pump.row_refused", answer_id=streams[0].answer_id, reason=str(refusal))
@@ -201,6 +215,12 @@ class AnswerPump:
             stream.written(row, at=now)
             if stream.is_live:
                 self._note_status(stream, statuses.get(stream.answer_id, "streaming"))
+
+    async def _still_there(self, marks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        ids = [mark["id"] for mark in marks]
+        found = await self._directus.read_items(MESSAGES, filter={"id": {"_in": ids}}, fields=["id"], limit=len(ids))
+        there = {row["id"] for row in found}
+        return [mark for mark in marks if mark["id"] in there]
 
     async def _look_at(self, streams: Sequence[AnswerStream]) -> None:
         """Read the rows' statuses, and stop the streams that somebody ended."""

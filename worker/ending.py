@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 from services.errors import ConflictError, ErleahError, ServiceUnavailableError
 from services.logging import get_logger
 from worker.answer_row import cancelled_fields, failed_fields, new_fields, question_marks
+from worker.answer_stream import SEQ_GAP_AFTER_TAKEOVER
 from worker.signals import LeaseLost, RowGone, Signal, Stopped, Superseded
+from worker.turn import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.metrics import Metrics
+    from worker.answer_stream import AnswerStream
     from worker.services import Services
     from worker.turn_watch import LiveTurn
 
@@ -71,18 +74,31 @@ def _count(final: Mapping[str, Any], metrics: Metrics) -> None:
 async def _end_stopped(live: LiveTurn, services: Services) -> None:
     """Write that the answer was stopped; what was written stays."""
     turn, answer = live.turn, live.answer
-    fields = cancelled_fields(turn, first_shown_at=answer.first_shown_at)
-    answer.seq += 1
-    row: dict[str, Any] = {"id": turn.answer_id, "seq": answer.seq, **fields}
+    fields: dict[str, Any] = {"id": turn.answer_id, **cancelled_fields(turn, first_shown_at=answer.first_shown_at)}
+    await services.pump.at_rest()
     if not answer.exists:
         # Nothing was shown: the visitor's client still waits for this row to say how it ended.
         try:
-            await services.directus.create_items("messages", [new_fields(turn) | {"messageText": ""} | row])
+            first = new_fields(turn) | {"messageText": "", "seq": answer.seq + 1} | fields
+            await services.directus.create_items("messages", [first])
         except ConflictError:
-            answer.exists = True  # the pump's own write was on its way
+            await _adopt(answer, services)
     if answer.exists:
-        await services.directus.update_items("messages", [row])
+        if answer.previous:
+            fields["metadata"] |= {"previous": answer.previous}
+        await services.directus.update_items("messages", [fields | {"seq": answer.seq + 1}])
     await mark(services, question_marks(turn))
+
+
+async def _adopt(answer: AnswerStream, services: Services) -> None:
+    """Learn of a row that an earlier attempt made, and how far it came."""
+    rows = await services.directus.read_items(
+        "messages", filter={"id": {"_eq": answer.answer_id}}, fields=["id", "status", "seq", "metadata"], limit=1
+    )
+    if rows and rows[0]["status"] in {"streaming", State.CANCELLED}:
+        answer.exists = True
+        answer.previous = (rows[0]["metadata"] or {}).get("previous", [])
+        answer.seq = max(answer.seq, (rows[0]["seq"] or 0) + SEQ_GAP_AFTER_TAKEOVER)
 
 
 async def end_failed(live: LiveTurn, apology: str) -> None:
