@@ -38,6 +38,7 @@ COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "erleah_turns": ("Turns that ended, by how", ("assistant", "outcome", "degraded")),
     "erleah_turns_called_off": ("Turns called off while they ran, by signal", ("signal",)),
     "erleah_swept": ("What the sweep found left over and asked for again or ended", ("kind",)),
+    "erleah_late_writes_mended": ("Rows put right after a write that came when its turn was another worker's", ()),
     "erleah_model_failures": ("Calls that a model provider could not answer", ("provider", "error")),
     "erleah_tokens": ("Tokens of models", ("kind",)),
     "erleah_characters_after_stop": ("Characters a model sent after its answer was stopped", ()),

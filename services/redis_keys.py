@@ -41,6 +41,7 @@ __all__ = [
     "job_progress",
     "job_result",
     "turn",
+    "turn_last_row",
     "turn_lease",
     "worker",
 ]
@@ -99,6 +100,11 @@ def turn(message_id: str) -> str:
 def turn_lease(message_id: str) -> str:
     """String: which attempt of which worker may write this turn's answer. TURN_LEASE_TTL_S, renewed."""
     return f"erleah:turn-lease:{message_id}"
+
+
+def turn_last_row(message_id: str) -> str:
+    """String, JSON: the last write of a turn that more than one worker had, against late writes. TURN_DONE_TTL_S."""
+    return f"erleah:turn-last-row:{message_id}"
 
 
 def cancel_flag(answer_id: str) -> str:

@@ -21,6 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 
 from services.errors import AccessDeniedError, ConflictError, ErleahError, ServiceRejectedError, ServiceUnavailableError
 from services.logging import get_logger
+from services.redis_keys import TURN_LEASE_TTL_S
 from worker.answer_stream import AnswerStream
 from worker.signals import LeaseLost, RowGone, Stopped
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from services.directus.client import Directus
     from services.metrics import Metrics
+    from worker.late_writes import LateWrites
     from worker.signals import Signal
     from worker.turn_store import Claim
 
@@ -39,6 +41,8 @@ log = get_logger(__name__)
 MESSAGES = "messages"
 STATUS_CHECK_S = 0.4
 """An answer whose model is silent is looked at this often, so that a stop is seen within a second."""
+CHECK_HOLDS_S = 0.5
+"""How old the answer "still ours" may be when a write is sent; leases last 3 s at least."""
 MAX_BATCH_BYTES = 512 * 1024
 """Directus takes bodies of 1 MB by default (MAX_PAYLOAD_SIZE); half of it leaves room for escapes."""
 
@@ -57,8 +61,10 @@ class AnswerPump:
         interval_s: float,
         still_ours: Callable[[Iterable[Claim]], Awaitable[dict[str, bool]]],
         metrics: Metrics,
+        late_writes: LateWrites | None = None,
     ) -> None:
         self._directus = directus
+        self._late_writes = late_writes
         self._interval_s = interval_s
         self._still_ours = still_ours
         self._streams: dict[str, AnswerStream] = {}
@@ -114,13 +120,19 @@ class AnswerPump:
 
     async def _write_round(self) -> None:
         dirty = await self._ours([stream for stream in self._streams.values() if stream.is_dirty])
+        checked_at = time.monotonic()
         await self._create([stream for stream in dirty if not stream.exists])
         batch = [stream for stream in dirty if stream.exists and stream.is_dirty]
-        finishing = [stream for stream in batch if stream.final is not None]
-        if finishing:
-            await self._look_at(finishing)
-        for part in _parts([stream for stream in batch if stream.is_live]):
-            await self._write(part)
+        unsure = [stream for stream in batch if stream.final is not None or _not_seen_for_long(stream)]
+        if unsure:
+            await self._look_at(unsure)
+        if time.monotonic() - checked_at > CHECK_HOLDS_S:
+            batch = await self._ours([stream for stream in batch if stream.is_live])
+        try:
+            for part in _parts([stream for stream in batch if stream.is_live]):
+                await self._write(part)
+        finally:
+            await self._suspect_lost(batch)
         now = time.monotonic()
         silent = [
             stream
@@ -138,6 +150,16 @@ class AnswerPump:
             if not held[stream.claim.message_id]:
                 stream.interrupt(LeaseLost())
         return [stream for stream in streams if held[stream.claim.message_id]]
+
+    async def _suspect_lost(self, streams: Sequence[AnswerStream]) -> None:
+        """Name the rows that a write may have reached although another worker had the turn by then."""
+        if not streams or self._late_writes is None:
+            return
+        held = await self._still_ours([stream.claim for stream in streams])
+        for stream in streams:
+            if not held[stream.claim.message_id]:
+                self._late_writes.suspect(stream.claim.message_id, stream.answer_id)
+                stream.interrupt(LeaseLost())
 
     async def _create(self, streams: Sequence[AnswerStream]) -> None:
         rows = [
@@ -241,6 +263,11 @@ class AnswerPump:
             stream.interrupt(Stopped())
         elif status != "streaming":
             stream.interrupt(RowGone())
+
+
+def _not_seen_for_long(stream: AnswerStream) -> bool:
+    """Whether this process has stood still, maybe for longer than anybody remembers who had the turn since."""
+    return time.monotonic() - stream.last_seen_at > TURN_LEASE_TTL_S
 
 
 def _parts(streams: Sequence[AnswerStream]) -> list[list[AnswerStream]]:

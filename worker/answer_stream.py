@@ -56,6 +56,10 @@ class AnswerStream:
         self.written_text: str | None = None
         self.previous: list[dict[str, Any]] = []
         """Texts of this answer before it was asked for anew."""
+        self.last_row: dict[str, Any] | None = None
+        """The last write, once it is in Directus."""
+        self.is_taken_up = False
+        """Whether an earlier attempt made the row."""
         self.first_shown_at: float | None = None
         self.last_seen_at = 0.0
         """When the row's status was last read or written, on the monotonic clock."""
@@ -121,6 +125,7 @@ class AnswerStream:
     def found(self, seq: int, text: str, previous: list[dict[str, Any]]) -> None:
         """Note that the row is there already, from an earlier attempt or answer."""
         self.exists = True
+        self.is_taken_up = True
         self.previous = previous
         self.seq = max(self.seq, (seq or 0) + SEQ_GAP_AFTER_TAKEOVER)
         self._on_screen = len(text)
@@ -135,6 +140,7 @@ class AnswerStream:
         self.last_seen_at = at
         self.writes += 1
         if "status" in row and row["status"] != "streaming" and not self._done.done():
+            self.last_row = row
             self._done.set_result(None)
 
     def interrupt(self, signal: Signal) -> None:

@@ -70,18 +70,24 @@ async def answer_message(job: AnswerJob, context: JobContext, services: Services
         if not await services.line.enter(place):
             log.info("turn.waits_in_line", conversation_id=place.conversation_id)
             return
+        goes_on_elsewhere = False
         try:
-            await _take_turn(job, incoming, services)
+            goes_on_elsewhere = await _take_turn(job, incoming, services)
+        except asyncio.CancelledError:
+            goes_on_elsewhere = True
+            raise
         finally:
-            await asyncio.shield(_leave_line(place, services))
+            # Who goes on with the turn enters under the same message: the others wait until he leaves.
+            if not goes_on_elsewhere:
+                await asyncio.shield(_leave_line(place, services))
     except ServiceUnavailableError as error:
         delay = min(0.5 * 2 ** min(context.attempt - 1, 10), RETRY_CAP_S)
         log.warning("turn.put_off", service=error.service, reason=str(error), delay_s=delay)
         raise RetryLater(delay) from error
 
 
-async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> None:
-    """Claim the turn, begin it or go on with it, and see to its end."""
+async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> bool:
+    """Claim the turn, begin it or go on with it, and see to its end; whether another worker goes on with it."""
     saved = await services.turns.load(incoming.message_id)
     claim = await services.turns.claim(incoming.message_id, least_attempt=saved.attempt + 1 if saved else 1)
     source = incoming.conversation.get("source") or DEFAULT_SOURCE
@@ -89,9 +95,11 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     turn = saved or await _begin(job, incoming, assistant, services)
     if turn is None:
         await services.turns.finish(claim)
-        return
+        return False
     turn.attempt = claim.attempt
+    is_on_screen = claim.attempt > 1 and await _is_on_screen(turn.answer_id, services)
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
+    live.is_on_screen = is_on_screen
     services.watch.enter(live)
     try:
         if assistant is None:
@@ -103,6 +111,15 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     finally:
         services.watch.leave(live)
         services.pump.forget(live.answer)
+    return isinstance(live.signal, LeaseLost)
+
+
+async def _is_on_screen(answer_id: str, services: Services) -> bool:
+    """Whether the worker before has shown something of the answer."""
+    rows = await services.directus.read_items(
+        "messages", filter={"id": {"_eq": answer_id}}, fields=["messageText"], limit=1
+    )
+    return bool(rows and rows[0]["messageText"])
 
 
 async def _begin(job: AnswerJob, incoming: Incoming, assistant: Assistant | None, services: Services) -> Turn | None:

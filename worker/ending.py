@@ -39,7 +39,10 @@ async def settle(live: LiveTurn, services: Services) -> None:
             log.info("turn.superseded", by=later)
         case _:
             pass
-    await services.turns.finish(live.claim)
+    has_rivals = live.claim.attempt > 1 or live.answer.is_taken_up
+    await services.turns.finish(live.claim, live.answer.last_row if has_rivals else None)
+    if has_rivals and live.answer.last_row is not None:
+        services.late_writes.suspect(live.turn.message_id, live.turn.answer_id)
     if signal is not None:
         services.metrics.count("erleah_turns_called_off", signal=type(signal).__name__)
     elif live.answer.final is not None:

@@ -41,6 +41,7 @@ from services.vectors import Vectors
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
+from worker.late_writes import LateWrites
 from worker.searching import run_search
 from worker.services import Services
 from worker.sweep import Sweep
@@ -99,6 +100,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     line = ConversationLine(redis)
     watch = TurnWatch(redis, turns, line)
     metrics = Metrics(redis)
+    late_writes = LateWrites(directus, turns, metrics)
     services = Services(
         settings=settings,
         directus=directus,
@@ -110,8 +112,13 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         line=line,
         watch=watch,
         pump=AnswerPump(
-            directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours, metrics=metrics
+            directus,
+            interval_s=settings.stream_interval_ms / 1000,
+            still_ours=watch.still_ours,
+            metrics=metrics,
+            late_writes=late_writes,
         ),
+        late_writes=late_writes,
         metrics=metrics,
     )
     worker = Worker(services, redis, vectors, embedder, owns_vectors)
@@ -127,6 +134,7 @@ async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], Non
     upkeep = [
         asyncio.create_task(services.pump.run(), name="answer pump"),
         asyncio.create_task(services.watch.run(), name="turn watch"),
+        asyncio.create_task(services.late_writes.run(), name="late writes"),
         asyncio.create_task(sweep.run(), name="sweep"),
         asyncio.create_task(services.metrics.run(), name="metrics"),
     ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.answer_pump import AnswerPump
     from worker.answer_stream import AnswerStream
     from worker.conversation_line import ConversationLine
+    from worker.late_writes import LateWrites
     from worker.turn_store import TurnStore
     from worker.turn_watch import TurnWatch
 
@@ -38,6 +39,7 @@ class Services:
     line: ConversationLine
     watch: TurnWatch
     pump: AnswerPump
+    late_writes: LateWrites
     metrics: Metrics
 
 

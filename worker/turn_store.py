@@ -7,6 +7,7 @@ workers never write the same turn, also when one of them slept through its lease
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from services.logging import get_logger
 from worker.turn import Turn, UnknownTurnVersionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from redis.asyncio import Redis
 
@@ -44,11 +45,13 @@ redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
-# KEYS: lease, turn. ARGV: claim, done mark, its lifetime in ms. Forgets the turn if it is ours.
+# KEYS: lease, turn, last row. ARGV: claim, done mark, its lifetime in ms, the last row or ''. Forgets the turn if
+# it is ours.
 _FINISH = """
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if ARGV[4] ~= '' then redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[3]) end
 redis.call('DEL', KEYS[2])
 return 1
 """
@@ -158,12 +161,30 @@ class TurnStore:
         held = await self._redis.get(redis_keys.turn_lease(message_id))
         return held is not None and not held.endswith(f":{_DONE}".encode())
 
-    async def finish(self, claim: Claim) -> None:
-        """Forget the turn, and leave a mark that refuses whoever sleeps through this."""
+    async def finish(self, claim: Claim, last_row: Mapping[str, Any] | None = None) -> None:
+        """Forget the turn, and leave a mark that refuses whoever sleeps through this.
+
+        ``last_row`` is kept as long: the answer's last write, for where a late one may come behind it.
+        """
         await self._finish(
-            keys=[redis_keys.turn_lease(claim.message_id), redis_keys.turn(claim.message_id)],
-            args=[claim.value, f"{claim.attempt}:{_DONE}", redis_keys.TURN_DONE_TTL_S * 1000],
+            keys=[
+                redis_keys.turn_lease(claim.message_id),
+                redis_keys.turn(claim.message_id),
+                redis_keys.turn_last_row(claim.message_id),
+            ],
+            args=[
+                claim.value,
+                f"{claim.attempt}:{_DONE}",
+                redis_keys.TURN_DONE_TTL_S * 1000,
+                json.dumps(last_row) if last_row else "",
+            ],
         )
+
+    async def last_row(self, message_id: str) -> dict[str, Any] | None:
+        """The last write of a turn that was taken up and has ended, None for any other."""
+        kept: Any = await self._redis.get(redis_keys.turn_last_row(message_id))
+        row: dict[str, Any] | None = json.loads(kept) if kept is not None else None
+        return row
 
     async def release(self, claim: Claim) -> None:
         """Give the claim back, keep the saved turn: another worker goes on at once."""

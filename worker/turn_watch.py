@@ -35,6 +35,8 @@ RENEW_S = 1.0
 """Leases last 5 s: four renewals may be missed before another worker takes a turn up."""
 PATIENCE_S = 0.3
 """A write of visible text does not wait longer for Redis to say that nobody took the turn."""
+STOOD_STILL_S = 1.0
+"""A question with a time-out of PATIENCE_S that takes longer was asked by a process that was paused or starved."""
 
 
 class LiveTurn:
@@ -48,6 +50,8 @@ class LiveTurn:
         self.place = Place(turn.conversation_id, turn.message_id, turn.asked_at)
         self.signal: Signal | None = None
         self.task: asyncio.Task[None] | None = None
+        self.is_on_screen = False
+        """Whether an earlier attempt has shown something."""
         self.answer = open_answer(self.interrupt)
 
     def interrupt(self, signal: Signal) -> None:
@@ -62,7 +66,7 @@ class LiveTurn:
     @property
     def has_shown(self) -> bool:
         """Whether a visitor may have seen something of the answer."""
-        return self.answer.first_shown_at is not None or self.answer.final is not None
+        return self.is_on_screen or self.answer.first_shown_at is not None or self.answer.final is not None
 
     @property
     def is_ending(self) -> bool:
@@ -98,14 +102,19 @@ class TurnWatch:
     async def still_ours(self, claims: Iterable[Claim]) -> dict[str, bool]:
         """By message id, whether a write may follow now; asked of Redis just before each write.
 
-        Without Redis nobody can take a turn up, so nobody is refused.
+        Without Redis nobody can take a turn up, so nobody is refused. But when this process has stood still
+        meanwhile, neither Redis's answer nor its silence says anything of now: it is asked again.
         """
         wanted = list(claims)
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await self._turns.holding(wanted)
-        except (ServiceUnavailableError, TimeoutError):
-            return dict.fromkeys((claim.message_id for claim in wanted), True)
+        while True:
+            asked_at = time.monotonic()
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    held = await self._turns.holding(wanted)
+            except (ServiceUnavailableError, TimeoutError):
+                held = dict.fromkeys((claim.message_id for claim in wanted), True)
+            if time.monotonic() - asked_at < STOOD_STILL_S:
+                return held
 
     async def run(self) -> None:
         """Watch until cancelled; without Redis the turns go on unwatched."""

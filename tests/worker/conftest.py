@@ -34,6 +34,7 @@ from standins.directus import DirectusStandIn
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
+from worker.late_writes import LateWrites
 from worker.services import Services
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
@@ -194,6 +195,7 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
         turns, line = TurnStore(redis), ConversationLine(redis)
         watch = TurnWatch(redis, turns, line)
         metrics = Metrics(redis)
+        late = LateWrites(directus, turns, metrics)
         assistant = Librarian()
         scripted = provider or ScriptedProvider()
         toolbox = Toolbox(
@@ -214,12 +216,18 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
             line=line,
             watch=watch,
             pump=AnswerPump(
-                directus, interval_s=settings.stream_interval_ms / 1000, still_ours=watch.still_ours, metrics=metrics
+                directus,
+                interval_s=settings.stream_interval_ms / 1000,
+                still_ours=watch.still_ours,
+                metrics=metrics,
+                late_writes=late,
             ),
+            late_writes=late,
             metrics=metrics,
         )
         tasks.append(asyncio.create_task(services.pump.run()))
         tasks.append(asyncio.create_task(watch.run()))
+        tasks.append(asyncio.create_task(late.run()))
         return Workshop(services, directus_standin, scripted, assistant, redis)
 
     yield make

@@ -1,0 +1,184 @@
+"""Who had a turn and lost it changes nothing any more: not the row, not the line, whenever it wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from services.queue.jobs import Queue
+from tests.worker.test_answering import until
+from worker import late_writes, turn_watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.worker.conftest import Workshop
+    from worker.turn_store import Claim
+
+
+@pytest.fixture(autouse=True)
+def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_writes, "LOOK_S", 0.02)
+    monkeypatch.setattr(late_writes, "STILL_FOR_S", 0.2)
+
+
+def _paused_after_check(loser: Workshop, meanwhile: Callable[[], Any]) -> None:
+    """From here on the loser's next fencing check says "yours", and then the process stands still."""
+    pump: Any = loser.services.pump
+    check = pump._still_ours
+
+    async def check_then_pause(claims: Iterable[Claim]) -> dict[str, bool]:
+        held: dict[str, bool] = await check(claims)
+        pump._still_ours = check
+        await meanwhile()
+        return held
+
+    pump._still_ours = check_then_pause
+
+
+async def test_a_write_that_arrives_after_the_winners_last_one_is_put_right(
+    make_workshop: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause between check and write that nothing can close: the row holds the winner's whole answer again."""
+    monkeypatch.setattr("worker.answer_pump.CHECK_HOLDS_S", 1e9)
+    loser, winner = make_workshop(), make_workshop()
+    loser.provider.pieces = ["The loser's words. ", *["more "] * 500]
+    loser.provider.pace_s = 0.01
+    message_id = loser.ask()
+    losing = asyncio.create_task(loser.answer(message_id))
+    await until(lambda: (loser.answer_to(message_id) or {}).get("messageText"))
+    won: list[dict[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await winner.answer(message_id, attempt=2)
+        won.append(dict(winner.answer_to(message_id) or {}))
+
+    _paused_after_check(loser, meanwhile)
+    seen: list[str] = []
+
+    def late_one_landed() -> bool:
+        seen.append((loser.answer_to(message_id) or {})["messageText"])
+        return bool(won) and seen[-1].startswith("The loser's")
+
+    await until(late_one_landed)
+    await until(lambda: (loser.answer_to(message_id) or {})["messageText"] == "Hello there.")
+    await asyncio.wait_for(losing, 2)
+    await until(lambda: not len(loser.services.late_writes) and not len(winner.services.late_writes))
+    row = loser.answer_to(message_id)
+    assert row is not None
+    assert {name: row[name] for name in won[0]} == won[0]
+
+
+async def test_a_check_that_is_old_is_made_again(make_workshop: Callable[..., Workshop]) -> None:
+    """Between check and write lies a wait for Directus at times; a turn taken meanwhile is not written."""
+    loser, winner = make_workshop(), make_workshop()
+    loser.provider.pieces = ["The loser's words. ", *["more "] * 500]
+    loser.provider.pace_s = 0.01
+    message_id = loser.ask()
+    losing = asyncio.create_task(loser.answer(message_id))
+    await until(lambda: (loser.answer_to(message_id) or {}).get("messageText"))
+    pump: Any = loser.services.pump
+    check, look_at = pump._still_ours, pump._look_at
+    slept: list[bool] = []
+
+    async def slow_look(streams: Any) -> None:  # noqa: ANN401 - streams
+        slept.append(True)
+        pump._look_at = look_at
+        await winner.answer(message_id, attempt=2)
+        await asyncio.sleep(0.6)
+
+    pump._look_at = slow_look
+    for stream in pump._streams.values():
+        stream.last_seen_at = -1e9
+    await asyncio.wait_for(losing, 5)
+    assert slept
+    assert pump._still_ours == check
+    row = loser.answer_to(message_id)
+    assert row is not None
+    assert row["messageText"] == "Hello there."
+    assert loser.directus.row("messages", message_id)["status"] == "answered"
+
+
+async def test_a_process_that_stood_still_asks_again_whether_its_turns_are_its_own(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of Redis, or its silence, from before the pause counts for nothing."""
+    monkeypatch.setattr(turn_watch, "STOOD_STILL_S", 0.05)
+    turns: Any = workshop.services.turns
+    claim = await turns.claim("m")
+    holding = turns.holding
+
+    async def before_the_pause(claims: Iterable[Claim]) -> dict[str, bool]:
+        held: dict[str, bool] = await holding(claims)
+        turns.holding = holding
+        await turns.claim("m")
+        time.sleep(0.06)  # noqa: ASYNC251 - the process stands still
+        return held
+
+    turns.holding = before_the_pause
+    assert await workshop.services.watch.still_ours([claim]) == {"m": False}
+
+
+async def test_who_lost_a_turn_does_not_free_its_line(make_workshop: Callable[..., Workshop]) -> None:
+    """The next message of the conversation waits for the worker that has the turn now."""
+    loser, winner = make_workshop(), make_workshop()
+    for workshop in (loser, winner):
+        workshop.provider.pieces = ["word "] * 60
+        workshop.provider.pace_s = 0.02
+    conversation_id = loser.conversation()
+    first = loser.ask("One?", conversation_id)
+    losing = asyncio.create_task(loser.answer(first))
+    await until(lambda: (loser.answer_to(first) or {}).get("messageText"))
+    winning = asyncio.create_task(winner.answer(first, attempt=2))
+    await asyncio.wait_for(losing, 2)
+    second = loser.ask("Two?", conversation_id)
+    await asyncio.wait_for(loser.answer(second), 0.3)
+    assert loser.answer_to(second) is None, "it waits in line"
+    await winning
+    assert loser.status_of(first) == "answered"
+    assert (await loser.services.queue.depth(Queue.TURNS)).waiting == 1, "now it is its turn"
+
+
+async def test_a_turn_that_is_handed_over_keeps_its_place_in_line(make_workshop: Callable[..., Workshop]) -> None:
+    """What waits behind it is not begun before another worker has ended it."""
+    leaving, staying = make_workshop(), make_workshop()
+    leaving.provider.pieces = ["word "] * 500
+    leaving.provider.pace_s = 0.02
+    conversation_id = leaving.conversation()
+    first = leaving.ask("One?", conversation_id)
+    turn = asyncio.create_task(leaving.answer(first))
+    await until(lambda: (leaving.answer_to(first) or {}).get("messageText"))
+    second = leaving.ask("Two?", conversation_id)
+    await staying.answer(second)
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    assert (await staying.services.queue.depth(Queue.TURNS)).waiting == 0
+    await staying.answer(first, attempt=2)
+    assert (staying.status_of(first), staying.status_of(second)) == ("answered", None)
+    assert (await staying.services.queue.depth(Queue.TURNS)).waiting == 1
+
+
+async def test_an_answer_that_was_on_the_screen_is_not_superseded_by_who_takes_it_up(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """A worker dies in mid-answer and a later message comes before the next one shows anything: both are answered."""
+    dying, next_one = make_workshop(), make_workshop()
+    dying.provider.pieces = ["word "] * 500
+    dying.provider.pace_s = 0.02
+    next_one.provider.pace_s = 0.6
+    conversation_id = dying.conversation()
+    first = dying.ask("One?", conversation_id)
+    turn = asyncio.create_task(dying.answer(first))
+    await until(lambda: (dying.answer_to(first) or {}).get("messageText"))
+    going_on = asyncio.create_task(next_one.answer(first, attempt=2))
+    await until(lambda: next_one.provider.prompts)
+    second = dying.ask("Two?", conversation_id)
+    await next_one.answer(second)
+    await asyncio.wait_for(going_on, 5)
+    await asyncio.wait_for(turn, 2)
+    row = next_one.answer_to(first)
+    assert row is not None
+    assert (row["status"], next_one.status_of(first)) == ("completed", "answered")
