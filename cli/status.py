@@ -96,7 +96,7 @@ def _show(found: dict[str, Any]) -> None:
     for worker in found["workers"]:
         data(f"worker     {worker['id']}  {worker['host']}:{worker['pid']}  {worker['running']}/{worker['max_jobs']}")
     for name, depth in found["queues"].items():
-        data(f"queue      {name:<6} {depth['waiting']} waiting, {depth['running']} running")
+        data(f"queue      {name:<7} {depth['waiting']} waiting, {depth['running']} running")
     states = ", ".join(f"{count} {state}" for state, count in sorted(found["turns"].items()))
     data(f"turns      {states or 'none in flight'}")
     oldest = found["oldest_unanswered"]

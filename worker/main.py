@@ -1,7 +1,7 @@
 """A worker process: start up, run, shut down. The one place where it is put together.
 
-It runs two queues: turns, and index jobs (the librarian's), each with a runner of its own, and
-beside them the upkeep loops, each able to fail alone: the answer pump, the watch, the sweep.
+It runs three queues: turns, changed rows and reindexes (the librarian's), each with a runner of its
+own, and beside them the upkeep loops, each able to fail alone: the answer pump, the watch, the sweep.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ log = get_logger(__name__)
 
 GRACE_S = 20.0
 """Turns that run at the stop get this long, then they are handed over; orchestrators kill after 30 s."""
-INDEX_JOBS = 2
-"""A full reindex must not keep a changed room waiting."""
+INDEX_JOBS = {Queue.INDEX: 2, Queue.REINDEX: 1}
+"""A second changed row need not wait for a slow first; two reindexes would only share one embedder."""
 INDEX_JOB_TIMEOUT_S = 3600.0
 TURN_JOB_MARGIN_S = 60.0
 """A turn ends by itself at TURN_TIMEOUT_S; its job's limit is for a defect, and waits out an outage."""
@@ -127,9 +127,9 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
 
 
 async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> None:
-    """Run both queues and the upkeep until ``stop`` is set; then finish or hand over what runs."""
+    """Run all queues and the upkeep until ``stop`` is set; then finish or hand over what runs."""
     services = worker.services
-    turns, index = _runners(worker)
+    runners = _runners(worker)
     sweep = Sweep(services.directus, services.queue, worker.redis, services.metrics)
     upkeep = [
         asyncio.create_task(services.pump.run(), name="answer pump"),
@@ -138,7 +138,7 @@ async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], Non
         asyncio.create_task(sweep.run(), name="sweep"),
         asyncio.create_task(services.metrics.run(), name="metrics"),
     ]
-    running = [asyncio.create_task(turns.run(), name="turns"), asyncio.create_task(index.run(), name="index")]
+    running = [asyncio.create_task(runner.run(), name=queue.name) for queue, runner in runners.items()]
     stopping = asyncio.create_task(stop.wait(), name="stop")
     log.info("worker.ready", max_turns=services.settings.worker_max_turns)
     if on_ready is not None:
@@ -147,7 +147,7 @@ async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], Non
         await asyncio.wait({*running, *upkeep, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         log.info("worker.stopping", turns=len(services.watch))
-        await asyncio.gather(turns.stop(GRACE_S), index.stop(GRACE_S))
+        await asyncio.gather(*(runner.stop(GRACE_S) for runner in runners.values()))
         for task in (*upkeep, *running, stopping):
             task.cancel()
         ended = await asyncio.gather(*upkeep, *running, return_exceptions=True)
@@ -220,7 +220,7 @@ async def _until_signal(settings: Settings) -> None:
             await starting
 
 
-def _runners(worker: Worker) -> tuple[JobRunner, JobRunner]:
+def _runners(worker: Worker) -> dict[Queue, JobRunner]:
     services, settings = worker.services, worker.services.settings
 
     async def answer(job: AnswerJob, context: JobContext) -> None:
@@ -230,32 +230,35 @@ def _runners(worker: Worker) -> tuple[JobRunner, JobRunner]:
         return await run_search(job, services.toolbox.index)
 
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-    turns = JobRunner(
-        worker.redis,
-        Queue.TURNS,
-        {AnswerJob: answer, SearchJob: search},
-        max_jobs=settings.worker_max_turns,
-        job_timeout_s=settings.turn_timeout_s + TURN_JOB_MARGIN_S,
-        worker_id=worker_id,
+    ingest = IngestServices(
+        directus=services.directus,
+        index=IndexWriter(worker.vectors, worker.embedder),
+        facets=make_facet_writer(settings, services.model),
+        queue=services.queue,
+        redis=worker.redis,
     )
-    index = JobRunner(
-        worker.redis,
-        Queue.INDEX,
-        index_handlers(
-            IngestServices(
-                directus=services.directus,
-                index=IndexWriter(worker.vectors, worker.embedder),
-                facets=make_facet_writer(settings, services.model),
-                queue=services.queue,
-                redis=worker.redis,
-            )
-        ),
-        max_jobs=INDEX_JOBS,
-        job_timeout_s=INDEX_JOB_TIMEOUT_S,
-        poll_delay_s=0.1,
-        worker_id=worker_id,
-    )
-    return turns, index
+    runners = {
+        Queue.TURNS: JobRunner(
+            worker.redis,
+            Queue.TURNS,
+            {AnswerJob: answer, SearchJob: search},
+            max_jobs=settings.worker_max_turns,
+            job_timeout_s=settings.turn_timeout_s + TURN_JOB_MARGIN_S,
+            worker_id=worker_id,
+        )
+    }
+    handlers = index_handlers(ingest)
+    for queue, max_jobs in INDEX_JOBS.items():
+        runners[queue] = JobRunner(
+            worker.redis,
+            queue,
+            {job: handler for job, handler in handlers.items() if job.queue is queue},
+            max_jobs=max_jobs,
+            job_timeout_s=INDEX_JOB_TIMEOUT_S,
+            poll_delay_s=0.1,
+            worker_id=worker_id,
+        )
+    return runners
 
 
 async def _look_around(worker: Worker) -> None:
