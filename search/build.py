@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from search.collection_names import facets_name, master_name
 from search.difference import difference
 from search.entity import MASTER_KEY, IndexReport
-from search.points import INDEXED_AT, TOMBSTONE, point_id, point_payload, texts_by_key
+from search.points import INDEXED_AT, TOMBSTONE, point_id, point_payload, texts_by_key, words_of
 from services.errors import ConflictError, NotFoundError
 from services.vectors import AnyOf, Match, Not, Point
 
@@ -126,7 +126,8 @@ class Build:
         points: dict[str, list[Point]] = {name: [] for name in self._targets}
         for (entity, key, text), vector in zip(keyed, vectors, strict=True):
             name = master_name(entity.entity_type) if key == MASTER_KEY else facets_name(entity.entity_type)
-            points[name].append(Point(point_id(entity.entity_id, key), vector, point_payload(entity, key, text)))
+            payload = point_payload(entity, key, text)
+            points[name].append(Point(point_id(entity.entity_id, key), vector, payload, words_of(payload)))
         try:
             for name, collection in self._targets.items():
                 await self._vectors.upsert(collection, points[name], keep_existing=True)

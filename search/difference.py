@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from search.collection_names import facets_name, master_name
 from search.entity import MASTER_KEY, IndexReport
 from search.facets import FACET_KEYS
-from search.points import INDEXED_AT, point_id, point_payload, texts_by_key
+from search.points import INDEXED_AT, point_id, point_payload, texts_by_key, words_of
 from services.vectors import Point, Record
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Difference:
         made = await embedder.embed([str(record.payload["text"]) for _, record in waiting])
         points: dict[str, list[Point]] = {name: [] for name in self.parts}
         for (name, record), vector in zip(waiting, made, strict=True):
-            points[name].append(Point(record.id, vector, _stamped(record.payload, stamp)))
+            points[name].append(Point(record.id, vector, _stamped(record.payload, stamp), words_of(record.payload)))
         for name, part in self.parts.items():
             await vectors.upsert(name, points[name])
             rewritten = part.repay if stamp is None else [*part.repay, *part.touch]

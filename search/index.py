@@ -6,9 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from search.collection_names import facets_name, master_name, names_of
+from search.evidence import evidence
+from search.filler import Filler, has_subject
+from search.lexicon import Lexicons, Wording
 from search.query import EntityType, SearchMode, SearchResult
 from search.questions import QuestionVectors
-from search.scoring import FETCH_FACTOR, ranked_by_both, ranked_by_facets, ranked_by_master
+from search.scoring import FETCH_FACTOR, ranked_by_all, ranked_by_facets, ranked_by_master
 from search.standing import look_up
 from search.thresholds import thresholds_for
 from services.errors import InvalidInputError, NotFoundError
@@ -29,8 +32,11 @@ MAX_LIMIT = 100
 _MAX_QUESTION_CHARS = 2_000
 """What of a question is embedded: more is no question."""
 
-_AUTO_FACETS, _AUTO_MASTERS = 15, 5
+_AUTO_FACETS, _AUTO_MASTERS, _AUTO_WORDS = 15, 5, 3
 """Points fetched for each wanted entity in ``auto``."""
+
+_NEAR = 3
+"""Offers in place of an answer."""
 
 _CHECKED_FOR_S = 5.0
 """How long a check of the index holds: a switch to another embedder is noticed within this, and a search
@@ -46,6 +52,9 @@ class SearchIndex:
         self._questions = QuestionVectors(embedder)
         self._thresholds = thresholds_for(embedder.family)
         self._checked_at: dict[str, float] = {}
+        self._has_words: dict[str, bool] = {}
+        self._filler = Filler(embedder)
+        self._lexicons = Lexicons(vectors)
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The entities that fit, best first; none for a conference that the index does not hold.
@@ -65,11 +74,12 @@ class SearchIndex:
             raise InvalidInputError(msg)
         await self._check_for(query)
         try:
-            found = await self._found(query, vector)
+            if query.mode is SearchMode.AUTO:
+                return await self._by_all(query, vector)
+            return SearchResult(query.mode, tuple(await self._by_one(query, vector)), _filters_applied(query))
         except NotFoundError:
             self._checked_at.clear()
             raise _not_indexed(query.conference_id) from None
-        return SearchResult(query.mode, tuple(found), _filters_applied(query))
 
     async def question_vector(self, text: str) -> list[float]:
         """The unit vector of a question, embedded once for all that ask for it."""
@@ -108,30 +118,57 @@ class SearchIndex:
             await self.check([query.entity_type])
         except NotFoundError:
             raise _not_indexed(query.conference_id) from None
+        master = master_name(query.entity_type)
+        self._has_words[master] = await self._vectors.has_words(master)
         self._checked_at.update(dict.fromkeys(names, now))
 
-    async def _found(self, query: SearchQuery, vector: list[float]) -> list[Found]:
+    async def _by_one(self, query: SearchQuery, vector: list[float]) -> list[Found]:
+        """Modes ``master`` and ``faceted``: one search, one formula."""
+        where, limit = _conditions(query), query.limit
+        if query.mode is SearchMode.MASTER:
+            name = master_name(query.entity_type)
+            hits = await self._vectors.search(Nearest(name, vector, limit, where, self._thresholds.master))
+            return ranked_by_master(hits, limit)
+        name = facets_name(query.entity_type)
+        hits = await self._vectors.search(Nearest(name, vector, limit * FETCH_FACTOR, where, self._thresholds.facet))
+        return ranked_by_facets(hits, limit)
+
+    async def _by_all(self, query: SearchQuery, vector: list[float]) -> SearchResult:
+        """Mode ``auto``: facets, profiles and words at once, and a decision whether that is an answer."""
+        text = query.text[:_MAX_QUESTION_CHARS]
         master, facets = master_name(query.entity_type), facets_name(query.entity_type)
         where, limit = _conditions(query), query.limit
-        match query.mode:
-            case SearchMode.MASTER:
-                hits = await self._vectors.search(Nearest(master, vector, limit, where, self._thresholds.master))
-                return ranked_by_master(hits, limit)
-            case SearchMode.FACETED:
-                hits = await self._vectors.search(
-                    Nearest(facets, vector, limit * FETCH_FACTOR, where, self._thresholds.facet)
-                )
-                return ranked_by_facets(hits, limit)
-            case SearchMode.AUTO:
-                facet_hits, master_hits = await self._vectors.search_many(
-                    [
-                        Nearest(facets, vector, limit * _AUTO_FACETS, where),
-                        Nearest(master, vector, limit * _AUTO_MASTERS, where),
-                    ]
-                )
-                found = ranked_by_both(facet_hits, master_hits, limit)
-                # The best one decides whether there is an answer at all; what trails it is in order of nearness.
-                return found if found and found[0].score >= self._thresholds.auto else []
+        subject = await self._filler.taken_out(vector, query.entity_type) if text.strip() else vector
+        wanted = [
+            Nearest(facets, subject, limit * _AUTO_FACETS, where),
+            Nearest(master, subject, limit * _AUTO_MASTERS, where),
+        ]
+        wording = await self._wording(query, text)
+        if wording.weights:
+            wanted.append(Nearest(master, wording.weights, limit * _AUTO_WORDS, where))
+        facet_hits, master_hits, *word_hits = await self._vectors.search_many(wanted)
+        found = ranked_by_all(facet_hits, master_hits, word_hits[0] if word_hits else [], limit)
+        # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
+        has_any = not has_subject(text)
+        strength = evidence(found, wording)
+        explain = {
+            "evidence": round(strength, 4),
+            "threshold": self._thresholds.auto,
+            "has_subject": not has_any,
+            "words_indexed": self._has_words.get(master, False),
+            "corrected": wording.corrected,
+            "unknown_names": list(wording.unknown_names),
+        }
+        filters = _filters_applied(query)
+        if has_any or strength >= self._thresholds.auto:
+            return SearchResult(query.mode, tuple(found), filters, explain=explain)
+        return SearchResult(query.mode, (), filters, near=tuple(found[:_NEAR]), explain=explain)
+
+    async def _wording(self, query: SearchQuery, text: str) -> Wording:
+        """The question's words; none where the index was built before it kept words (``reindex --full`` mends that)."""
+        if not self._has_words.get(master_name(query.entity_type)):
+            return Wording()
+        return await self._lexicons.wording(text, query.conference_id, query.entity_type)
 
 
 def _conditions(query: SearchQuery) -> tuple[Condition, ...]:

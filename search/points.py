@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from search.entity import MASTER_KEY
 from search.query import EntityType
+from search.words import sparse_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ __all__ = [
     "text_hash",
     "texts_by_key",
     "title_of",
+    "words_of",
 ]
 
 INDEXED_AT = "indexed_at"
@@ -91,6 +93,11 @@ def point_payload(entity: IndexedEntity, key: str, text: str) -> dict[str, Any]:
         payload["facet_key"] = key
     as_stored: dict[str, Any] = json.loads(json.dumps(payload))
     return as_stored
+
+
+def words_of(payload: Mapping[str, Any]) -> dict[int, float] | None:
+    """A master point's words, from its text; facets have none: they repeat the profile's."""
+    return None if "facet_key" in payload else sparse_text(str(payload.get("text", "")))
 
 
 def shown_payload(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,12 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One entity that matched; ``score`` in 0..1, higher is better, comparable within one result."""
+    """One entity that matched; ``score`` in 0..1, higher is better, comparable within one result.
+
+    ``facet_scores`` are cosines. ``parts`` says what the score was made of; in mode ``auto``: ``facets`` and
+    ``master`` (cosines), ``meaning`` (their mix) and ``words`` (the share of the question's words, by weight,
+    that the profile has).
+    """
 
     entity_id: str
     entity_type: EntityType
@@ -58,12 +63,20 @@ class Found:
     facet_matches: int
     facet_scores: dict[str, float]
     payload: dict[str, Any]
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Best first, at most ``limit``; empty when nothing is near enough."""
+    """Best first, at most ``limit``; empty when nothing is near enough.
+
+    ``near`` is then what came nearest (mode ``auto``; three at most): not an answer, only something to offer
+    in its place. ``explain`` says how the search went, as JSON: what decided for or against an answer,
+    mistyped words and what they were taken for, names that nobody here bears.
+    """
 
     mode: SearchMode
     results: tuple[Found, ...]
     filters: dict[str, Any] = field(default_factory=dict)
+    near: tuple[Found, ...] = ()
+    explain: dict[str, Any] = field(default_factory=dict)

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from services.vectors import Hit
 
-__all__ = ["FETCH_FACTOR", "auto_score", "published_score", "ranked_by_both", "ranked_by_facets", "ranked_by_master"]
+__all__ = [
+    "FETCH_FACTOR",
+    "auto_score",
+    "meaning_score",
+    "published_score",
+    "ranked_by_all",
+    "ranked_by_facets",
+    "ranked_by_master",
+]
 
 FETCH_FACTOR = 5
 """Facet points fetched for each wanted entity (the published baseline's figure)."""
@@ -21,10 +29,11 @@ FETCH_FACTOR = 5
 _MEAN_WEIGHT, _MATCHES_WEIGHT, _MATCHES_FOR_ALL = 0.6, 0.4, 4
 
 _BEST_WEIGHT, _MASTER_WEIGHT, _TOP_WEIGHT, _TOP_FACETS = 0.6, 0.2, 0.2, 3
-"""The default's weights. nDCG@10 on the sample conference's judged questions, specific / vague, with template
-facets: local .983/.421 (published formula .957/.397, master .887/.397), all-MiniLM-L6-v2 int8 .899/.595
-(.842/.591, .779/.546), each with its thresholds.
-25 questions of each kind; the weights were chosen on them."""
+"""Of the meaning. Nine other mixes of the three were within two hundredths of nDCG (docs/search.md)."""
+
+_WORDS_WEIGHT, _WORDS_POWER = 0.8, 3
+"""Of the words. The third power lets a question's words count where nearly all of them are there, which is when
+someone asks for a thing by its name, and hardly where a few are, which is chance."""
 
 
 def published_score(facet_scores: Sequence[float]) -> float:
@@ -38,13 +47,22 @@ def published_score(facet_scores: Sequence[float]) -> float:
     return _MEAN_WEIGHT * mean + _MATCHES_WEIGHT * min(len(facet_scores) / _MATCHES_FOR_ALL, 1.0)
 
 
-def auto_score(facet_scores: Sequence[float], master: float, floor: float = 0.0) -> float:
-    """The default: best facet, whole profile, and the mean of the three best facets, weighted 0.6, 0.2, 0.2.
+def meaning_score(facet_scores: Sequence[float], master: float, floor: float = 0.0) -> float:
+    """Best facet, whole profile, and the mean of the three best facets, weighted 0.6, 0.2, 0.2.
 
     All are cosines. ``floor`` stands for facets that were not fetched: theirs are not above it.
     """
     best = sorted([*facet_scores, *[floor] * _TOP_FACETS], reverse=True)[:_TOP_FACETS]
     return _BEST_WEIGHT * best[0] + _MASTER_WEIGHT * master + _TOP_WEIGHT * sum(best) / len(best)
+
+
+def auto_score(meaning: float, words: float) -> float:
+    """The default: ``1 - (1 - meaning)(1 - 0.8 * words^3)``, both in 0..1, and so the result.
+
+    ``words`` is the share of the question's words, by weight, that the profile has.
+    """
+    named = _WORDS_WEIGHT * min(max(words, 0.0), 1.0) ** _WORDS_POWER
+    return 1.0 - (1.0 - min(max(meaning, 0.0), 1.0)) * (1.0 - named)
 
 
 def ranked_by_master(hits: Iterable[Hit], limit: int) -> list[Found]:
@@ -61,32 +79,35 @@ def ranked_by_facets(hits: Iterable[Hit], limit: int) -> list[Found]:
     )
 
 
-def ranked_by_both(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], limit: int) -> list[Found]:
+def ranked_by_all(
+    facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hits: Sequence[Hit], limit: int
+) -> list[Found]:
     """Entities by ``auto_score``, best first.
 
-    Profiles and facets that are not among the hits are given the last hit's score, which theirs can't exceed.
+    Profiles and facets that are not among the hits are given the last hit's score, which theirs can't
+    exceed; a profile that is not among the hits by words has none of them.
     """
     matches, payloads = _by_entity(facet_hits)
     masters = {str(hit.payload.get("entity_id")): hit for hit in master_hits}
+    words = {str(hit.payload.get("entity_id")): hit for hit in word_hits}
     facet_floor = min((hit.score for hit in facet_hits), default=0.0)
     master_floor = min((hit.score for hit in master_hits), default=0.0)
-    for one, hit in masters.items():
+    for one, hit in (masters | words).items():
         payloads.setdefault(one, hit.payload)
-    return _best(
-        [
-            _found(
-                payload,
-                auto_score(
-                    list(matches.get(one, {}).values()),
-                    masters[one].score if one in masters else master_floor,
-                    facet_floor,
-                ),
-                matches.get(one, {}),
-            )
-            for one, payload in payloads.items()
-        ],
-        limit,
-    )
+    found = []
+    for one, payload in payloads.items():
+        facets = matches.get(one, {})
+        master = masters[one].score if one in masters else master_floor
+        shared = words[one].score if one in words else 0.0
+        meaning = meaning_score(list(facets.values()), master, facet_floor)
+        parts = {
+            "facets": max(facets.values(), default=facet_floor),
+            "master": master,
+            "meaning": meaning,
+            "words": shared,
+        }
+        found.append(_found(payload, auto_score(meaning, shared), facets, parts))
+    return _best(found, limit)
 
 
 def _by_entity(hits: Iterable[Hit]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:
@@ -101,7 +122,9 @@ def _by_entity(hits: Iterable[Hit]) -> tuple[dict[str, dict[str, float]], dict[s
     return dict(scores), payloads
 
 
-def _found(payload: dict[str, Any], score: float, facet_scores: dict[str, float]) -> Found:
+def _found(
+    payload: dict[str, Any], score: float, facet_scores: dict[str, float], parts: dict[str, float] | None = None
+) -> Found:
     by_strength = sorted(facet_scores.items(), key=lambda item: -item[1])
     return Found(
         entity_id=str(payload.get("entity_id")),
@@ -111,6 +134,7 @@ def _found(payload: dict[str, Any], score: float, facet_scores: dict[str, float]
         facet_matches=len(facet_scores),
         facet_scores={key: round(value, 4) for key, value in by_strength},
         payload=shown_payload(payload),
+        parts={key: round(value, 4) for key, value in (parts or {}).items()},
     )
 
 

@@ -19,7 +19,7 @@ class Thresholds:
     """The least scores of one family; 0 cuts only what points away from the question.
 
     ``facet``: cosine of a facet point in mode ``faceted``; ``master``: of a master point in ``master``;
-    ``auto``: the combined score that the best entity in ``auto`` must have for there to be an answer.
+    ``auto``: the evidence (search/evidence.py) that must be there in ``auto`` for there to be an answer.
     """
 
     facet: float

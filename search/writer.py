@@ -31,7 +31,7 @@ from search.collection_names import (
 )
 from search.difference import difference, known_keys
 from search.entity import MASTER_KEY, IndexReport, StoredEntity
-from search.points import INDEXED_AT, PAYLOAD_INDEXES, TOMBSTONE, point_id, point_payload, texts_by_key
+from search.points import INDEXED_AT, PAYLOAD_INDEXES, TOMBSTONE, point_id, point_payload, texts_by_key, words_of
 from search.standing import look_up
 from services.errors import NotFoundError
 from services.vectors import Match, Not, Point, Record
@@ -158,7 +158,7 @@ class IndexWriter:
             if standing.collection is None
         }
         for collection in missing.values():
-            await self._vectors.create_collection(collection, self._embedder.dimensions, PAYLOAD_INDEXES)
+            await self._create(collection)
         await self._vectors.switch_aliases(missing)
 
     async def _make_beside(self, standings: dict[str, Standing]) -> dict[str, str]:
@@ -168,8 +168,11 @@ class IndexWriter:
         for standing in standings.values():
             for leftover in standing.others:
                 await self._vectors.drop_collection(leftover)
-            await self._vectors.create_collection(targets[standing.name], self._embedder.dimensions, PAYLOAD_INDEXES)
+            await self._create(targets[standing.name])
         return targets
+
+    async def _create(self, collection: str) -> None:
+        await self._vectors.create_collection(collection, self._embedder.dimensions, PAYLOAD_INDEXES, words=True)
 
     def _under_way(self, standing: Standing) -> list[str]:
         """Collections of full runs that may still go live with our embedder."""
@@ -181,8 +184,9 @@ class IndexWriter:
         for name, collections in beside.items():
             is_master = name == master_name(entity.entity_type)
             points = [
-                Point(point_id(entity.entity_id, key), vectors[key], point_payload(entity, key, text))
+                Point(point_id(entity.entity_id, key), vectors[key], payload, words_of(payload))
                 for key, text in texts.items()
+                for payload in [point_payload(entity, key, text)]
                 if (key == MASTER_KEY) is is_master
             ]
             for collection in collections:

@@ -29,6 +29,10 @@ EMBEDDED = "embedded://"
 PayloadIndex = Literal["tenant", "keyword", "datetime"]
 """``tenant`` is a keyword that Qdrant also lays out its storage by."""
 
+_WORDS = "words-1"
+"""The sparse vector beside the unnamed dense one. Its number changes with the way words are made (search/words.py):
+a collection that has another is one without, until a full reindex."""
+
 _SEARCH_TIMEOUT_S = 5
 """A visitor waits for a search; what takes longer is an error of the server, not patience of ours."""
 
@@ -93,14 +97,28 @@ class Vectors:
         vectors = info.config.params.vectors
         return vectors.size if isinstance(vectors, models.VectorParams) else 0
 
-    async def create_collection(self, name: str, size: int, indexes: Mapping[str, PayloadIndex]) -> bool:
+    async def has_words(self, collection: str) -> bool:
+        """Whether the collection's points can carry word weights; False where there is no collection."""
+        try:
+            info = await self._engine.run(lambda client: client.get_collection(collection))
+        except NotFoundError:
+            return False
+        return _WORDS in (info.config.params.sparse_vectors or {})
+
+    async def create_collection(
+        self, name: str, size: int, indexes: Mapping[str, PayloadIndex], *, words: bool = False
+    ) -> bool:
         """Make a collection of cosine vectors of ``size`` with payload indexes; False if it was there.
 
-        The embedded engine has no payload indexes: it reads every payload.
+        With ``words`` its points may also have a sparse vector of word weights. The embedded engine has no
+        payload indexes: it reads every payload.
         """
         params = models.VectorParams(size=size, distance=models.Distance.COSINE)
+        sparse = {_WORDS: models.SparseVectorParams()} if words else None
         try:
-            await self._engine.run(lambda client: client.create_collection(name, vectors_config=params))
+            await self._engine.run(
+                lambda client: client.create_collection(name, vectors_config=params, sparse_vectors_config=sparse)
+            )
             made = True
         except ConflictError:
             made = False
@@ -133,9 +151,10 @@ class Vectors:
         """Write points, in batches; with ``keep_existing`` a point whose id is there stays as it is."""
         mode = models.UpdateMode.INSERT_ONLY if keep_existing else models.UpdateMode.UPSERT
         size = self._engine.batch_points
+        words = any(point.words is not None for point in points) and await self.has_words(collection)
         for start in range(0, len(points), size):
             batch = [
-                models.PointStruct(id=point.id, vector=point.vector, payload=point.payload)
+                models.PointStruct(id=point.id, vector=_vectors_of(point, words=words), payload=point.payload)
                 for point in points[start : start + size]
             ]
             await self._upsert_batch(collection, batch, mode)
@@ -173,11 +192,17 @@ class Vectors:
             found.extend(await self._retrieve(collection, list(ids[start : start + _IDS_IN_ONE_CALL])))
         return found
 
-    async def scroll(self, collection: str, where: Sequence[Condition] = ()) -> AsyncIterator[list[Record]]:
-        """Page by page, all points that meet every condition; pages of at most 256."""
+    async def scroll(
+        self, collection: str, where: Sequence[Condition] = (), *, only: Sequence[str] | None = None
+    ) -> AsyncIterator[list[Record]]:
+        """Page by page, all points that meet every condition; pages of at most 256.
+
+        ``only`` names the payload's keys that are wanted.
+        """
         offset: models.ExtendedPointId | None = None
+        wanted = True if only is None else list(only)
         while True:
-            page, offset = await self._scroll_page(collection, as_filter(where), offset)
+            page, offset = await self._scroll_page(collection, as_filter(where), offset, wanted)
             if page:
                 yield page
             if offset is None:
@@ -239,11 +264,15 @@ class Vectors:
         return [Record(str(one.id), one.payload or {}) for one in found]
 
     async def _scroll_page(
-        self, collection: str, chosen: models.Filter | None, offset: models.ExtendedPointId | None
+        self,
+        collection: str,
+        chosen: models.Filter | None,
+        offset: models.ExtendedPointId | None,
+        payload: bool | list[str],  # noqa: FBT001 - Qdrant's own way to say which
     ) -> tuple[list[Record], models.ExtendedPointId | None]:
         found, following = await self._engine.run(
             lambda client: client.scroll(
-                collection, scroll_filter=chosen, limit=_PAGE_POINTS, offset=offset, with_payload=True
+                collection, scroll_filter=chosen, limit=_PAGE_POINTS, offset=offset, with_payload=payload
             )
         )
         return [Record(str(one.id), one.payload or {}) for one in found], following
@@ -251,7 +280,8 @@ class Vectors:
     async def _search_batch(self, collection: str, wanted: list[Nearest]) -> list[list[Hit]]:
         requests = [
             models.QueryRequest(
-                query=one.vector,
+                query=one.vector if isinstance(one.vector, list) else _sparse(one.vector),
+                using=None if isinstance(one.vector, list) else _WORDS,
                 filter=as_filter(one.where),
                 limit=one.limit,
                 score_threshold=one.at_least,
@@ -263,3 +293,14 @@ class Vectors:
             lambda client: client.query_batch_points(collection, requests, timeout=_SEARCH_TIMEOUT_S)
         )
         return [[Hit(str(hit.id), hit.score, hit.payload or {}) for hit in answer.points] for answer in answers]
+
+
+def _vectors_of(point: Point, *, words: bool) -> models.VectorStruct:
+    """A point's vectors as Qdrant takes them; the unnamed dense one goes by the empty name beside another."""
+    if not words or point.words is None:
+        return point.vector
+    return {"": point.vector, _WORDS: _sparse(point.words)}
+
+
+def _sparse(words: Mapping[int, float]) -> models.SparseVector:
+    return models.SparseVector(indices=list(words), values=list(words.values()))

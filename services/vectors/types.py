@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 __all__ = ["AnyOf", "Condition", "Either", "Hit", "Match", "Nearest", "Not", "Point", "Range", "Record"]
@@ -13,11 +14,16 @@ __all__ = ["AnyOf", "Condition", "Either", "Hit", "Match", "Nearest", "Not", "Po
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is stored: ``id`` is a UUID, ``payload`` is JSON."""
+    """What is stored: ``id`` is a UUID, ``payload`` is JSON.
+
+    ``words`` is the point's sparse vector, a weight by word's number; it is left out where the collection
+    was made without.
+    """
 
     id: str
     vector: list[float]
     payload: dict[str, Any]
+    words: Mapping[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A point that was found; ``score`` is the cosine, -1 to 1."""
+    """A point that was found; ``score`` is the cosine, -1 to 1, or the dot product of the word weights."""
 
     id: str
     score: float
@@ -83,11 +89,12 @@ Condition = Match | AnyOf | Range | Either | Not
 class Nearest:
     """One search: the ``limit`` points of ``collection`` nearest to ``vector`` that meet all ``where``.
 
-    Points of a cosine below ``at_least`` are left out.
+    ``vector`` is dense, or the weights of words by their numbers. Points that score below ``at_least``
+    are left out, and those that share no word.
     """
 
     collection: str
-    vector: list[float]
+    vector: list[float] | Mapping[int, float]
     limit: int
     where: tuple[Condition, ...] = field(default=())
     at_least: float | None = None

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from search.query import EntityType
-from search.scoring import auto_score, published_score, ranked_by_both, ranked_by_facets, ranked_by_master
+from search.scoring import (
+    auto_score,
+    meaning_score,
+    published_score,
+    ranked_by_all,
+    ranked_by_facets,
+    ranked_by_master,
+)
 from search.thresholds import thresholds_for
 from services.vectors import Hit
 
@@ -72,21 +79,31 @@ def test_scores_stay_within_nought_and_one() -> None:
     assert ranked_by_master([hit("a", None, -0.4)], 10)[0].score == 0.0
 
 
-def test_the_default_by_hand() -> None:
+def test_meaning_is_best_facet_profile_and_best_three() -> None:
     """0.6 best facet + 0.2 profile + 0.2 mean of the best three, where the floor stands for what was not fetched."""
-    assert auto_score([0.9, 0.6, 0.3, 0.1], 0.5) == pytest.approx(0.54 + 0.1 + 0.2 * 0.6)
-    assert auto_score([0.9], 0.5, floor=0.3) == pytest.approx(0.54 + 0.1 + 0.2 * 0.5)
+    assert meaning_score([0.9, 0.6, 0.3, 0.1], 0.5) == pytest.approx(0.54 + 0.1 + 0.2 * 0.6)
+    assert meaning_score([0.9], 0.5, floor=0.3) == pytest.approx(0.54 + 0.1 + 0.2 * 0.5)
 
 
-def test_the_default_knows_entities_by_either_way() -> None:
-    """One seen only by its profile and one only by a facet are both ranked; the least score stands in."""
-    ranked = ranked_by_both(
-        [hit("f", "a", 0.9), hit("both", "a", 0.6)], [hit("m", None, 0.8), hit("both", None, 0.4)], 10
-    )
-    by_id = {found.entity_id: found.score for found in ranked}
-    assert by_id["f"] == pytest.approx(auto_score([0.9], 0.4, 0.6))
-    assert by_id["m"] == pytest.approx(auto_score([], 0.8, 0.6))
-    assert by_id["both"] == pytest.approx(auto_score([0.6], 0.4, 0.6))
+def test_few_shared_words_are_chance_and_all_of_them_are_a_name() -> None:
+    """A third of the words adds less than 0.03; all of them outrank any meaning; the result stays in 0..1."""
+    assert auto_score(0.4, 0.33) - auto_score(0.4, 0.0) < 0.03
+    assert auto_score(0.1, 1.0) > auto_score(0.7, 0.3)
+    assert auto_score(1.0, 1.0) == pytest.approx(1.0)
+    assert auto_score(-0.5, 0.0) == 0.0
+
+
+def test_the_default_knows_entities_by_any_way() -> None:
+    """Seen only by profile, only by a facet, only by words: all are ranked; the least score stands in."""
+    facets = [hit("f", "a", 0.9), hit("both", "a", 0.6)]
+    masters = [hit("m", None, 0.8), hit("both", None, 0.4)]
+    ranked = ranked_by_all(facets, masters, [hit("w", None, 0.9)], 10)
+    by_id = {found.entity_id: found for found in ranked}
+    assert by_id["f"].score == pytest.approx(auto_score(meaning_score([0.9], 0.4, 0.6), 0.0), abs=1e-4)
+    assert by_id["m"].score == pytest.approx(auto_score(meaning_score([], 0.8, 0.6), 0.0), abs=1e-4)
+    assert by_id["both"].score == pytest.approx(auto_score(meaning_score([0.6], 0.4, 0.6), 0.0), abs=1e-4)
+    assert by_id["w"].score == pytest.approx(auto_score(meaning_score([], 0.4, 0.6), 0.9), abs=1e-4)
+    assert by_id["w"].parts == {"facets": 0.6, "master": 0.4, "meaning": 0.56, "words": 0.9}
 
 
 def test_each_family_has_its_thresholds_and_openai_the_published_one() -> None:

@@ -1,0 +1,117 @@
+"""``python -m evals``: a table on stdout, and bench/results/eval.json."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evals.conference import SAMPLE, conference_id_of, indexed, judged
+from evals.configurations import CONFIGURATIONS, ask_with
+from evals.measures import Figure, figures
+from search.query import SearchQuery
+from services.embeddings.local import LocalEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from services.embeddings.embedder import Embedder
+
+RESULTS = Path(__file__).parents[1] / "bench" / "results" / "eval.json"
+
+FASTEMBED_PATH = "ERLEAH_TEST_FASTEMBED_PATH"
+"""Where a folder with a model for fastembed lies; without it fastembed is left out."""
+
+_LIMIT = 10
+_TIMED_ROUNDS = 3
+
+
+def _embedders(chosen: Sequence[str]) -> Iterator[Embedder]:
+    if "local" in chosen:
+        yield LocalEmbedder()
+    folder = os.environ.get(FASTEMBED_PATH)
+    if "fastembed" in chosen and folder:
+        from services.embeddings.fastembed import FastembedEmbedder  # noqa: PLC0415 - an extra
+
+        yield FastembedEmbedder(model_path=Path(folder))
+    key = os.environ.get("OPENAI_API_KEY")
+    if "openai" in chosen and key:
+        from services.embeddings.openai import OpenAIEmbedder  # noqa: PLC0415 - 0.5 s that most runs do without
+
+        yield OpenAIEmbedder(model="text-embedding-3-small", dimensions=1536, api_key=key, base_url=None)
+
+
+async def evaluate(
+    embedder: Embedder, folder: Path = SAMPLE, configurations: Sequence[str] = CONFIGURATIONS
+) -> list[Figure]:
+    """All figures of the configurations with one embedder; the folder's index is built anew."""
+    asked = judged(folder)
+    conference_id = conference_id_of(folder)
+    found: list[Figure] = []
+    async with indexed(folder, embedder) as (index, vectors):
+        for name in configurations:
+            search = ask_with(name, index, vectors)
+            answers = {
+                one.key: await search(SearchQuery(one.text, conference_id, one.entity_type, limit=_LIMIT))
+                for one in asked
+            }
+            found += figures(name, embedder.family, asked, answers)
+        if "auto" in configurations:
+            taken = []
+            for turn in range(_TIMED_ROUNDS):
+                for one in asked:
+                    # Another text each time, lest the question's vector be remembered.
+                    query = SearchQuery(f"{one.text}{' ' * (turn + 1)}", conference_id, one.entity_type, limit=_LIMIT)
+                    began = time.perf_counter()
+                    await index.search(query)
+                    taken.append(1000 * (time.perf_counter() - began))
+            p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[-1]
+            for metric, value in (("p50 ms", p50), ("p95 ms", p95)):
+                rounded = round(value, 1)
+                found.append(Figure("auto", embedder.family, "all", metric, rounded, rounded, rounded, len(taken)))
+    return found
+
+
+def _table(found: Sequence[Figure]) -> str:
+    lines = [f"{'embedder':<10} {'config':<8} {'kind':<13} {'metric':<17} {'value':>6}   95 % interval      n"]
+    lines += [
+        f"{one.embedder:<10} {one.config:<8} {one.kind:<13} {one.metric:<17} {one.value:>6.3f}   "
+        f"{one.low:>6.3f} to {one.high:<6.3f} {one.n:>4}"
+        for one in found
+    ]
+    return "\n".join(lines)
+
+
+async def _run(chosen: Sequence[str], folder: Path) -> list[Figure]:
+    found: list[Figure] = []
+    for embedder in _embedders(chosen):
+        print(f"{embedder.identity} …", file=sys.stderr)
+        found += await evaluate(embedder, folder)
+        await embedder.aclose()
+    return found
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m evals", description=__doc__)
+    parser.add_argument(
+        "--embedders", default="local,fastembed,openai", help="comma list; those without a model or key are left out"
+    )
+    parser.add_argument("--data", type=Path, default=SAMPLE, help="folder with a conference and its queries.jsonl")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    found = asyncio.run(_run(given.embedders.split(","), given.data))
+    print(_table(found))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps([one.as_json() for one in found], indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
