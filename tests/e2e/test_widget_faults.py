@@ -9,6 +9,8 @@ import pytest
 from playwright.async_api import expect
 
 if TYPE_CHECKING:
+    from playwright.async_api import Route
+
     from tests.e2e.window_page import WindowPage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -16,8 +18,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.asyncio(loop_sco
 
 async def test_an_answer_whose_events_are_lost_is_read_after_ten_seconds_of_silence(window: WindowPage) -> None:
     await window.page.clock.install()
-    answer_id = await window.ask("Hello?")
-    await window.server.until(lambda: window.server.reads == 1)
+    async with window.page.expect_response("**/items/messages?**"):
+        answer_id = await window.ask("Hello?")
+    await asyncio.sleep(0.3)  # the page has taken it in, and its silence begins
     window.server.events = False
     await window.server.write(answer_id, "Nobody told you.", seq=4, status="completed")
     await window.page.clock.fast_forward(9_000)
@@ -108,6 +111,33 @@ async def test_what_was_not_sent_survives_a_reload(window: WindowPage) -> None:
     await window.page.reload()
     await window.ready()
     await expect(window.field).to_have_value("Precious words?")
+
+
+@pytest.mark.parametrize("arrived", ["arrived", ""])
+async def test_a_reload_while_a_question_is_on_its_way_neither_loses_nor_doubles_it(
+    window: WindowPage, arrived: str
+) -> None:
+    first = await window.ask("First?")
+    await window.server.write(first, "1", seq=1, status="completed")
+    await window.is_idle()
+    go_on = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        if arrived:
+            await route.fetch()
+        await go_on.wait()
+
+    await window.page.route("**/api/messages", hold)
+    await window.type("On its way?")
+    await expect(window.questions).to_have_count(2)
+    await window.field.fill("next thought")
+    if arrived:
+        await window.server.until(lambda: len(window.server.asked) == 2)
+    await window.page.reload()
+    await window.ready()
+    go_on.set()
+    await expect(window.questions).to_have_count(2 if arrived else 1)
+    await expect(window.field).to_have_value("next thought" if arrived else "On its way?\n\nnext thought")
 
 
 @pytest.mark.parametrize("status", [500, 503])

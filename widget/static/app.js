@@ -1,6 +1,7 @@
 /** Puts the page together. */
 import { Conversation } from "./conversation.js";
 import { TabMemory } from "./memory.js";
+import { Outbox } from "./outbox.js";
 import { Receiver } from "./receiver.js";
 import { readSettings } from "./settings.js";
 import { Composer } from "./view/composer.js";
@@ -36,14 +37,12 @@ async function start() {
         conversation.ask(text);
       },
       onStop: () => conversation.stop(),
-      onTyped: (text) => {
-        memory.draft = text;
-        if (text.trim() !== "") conversation.prepare();
-      },
+      onTyped: (text) => conversation.typed(text),
     },
   );
   const view = { transcript, composer, notice };
-  conversation = new Conversation({ settings, receiver: new Receiver(settings.apiUrl), memory, view });
+  const outbox = new Outbox({ settings, receiver: new Receiver(settings.apiUrl), memory });
+  conversation = new Conversation({ outbox, memory, view });
 
   byId("restart").addEventListener("click", () => conversation.restart());
   for (const example of byId("welcome").querySelectorAll(".chip")) {

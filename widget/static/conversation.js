@@ -1,8 +1,6 @@
 import { AnswerWatch } from "./answer_watch.js";
-import { answerIdOf } from "./answer_id.js";
 import { pairsOf } from "./history.js";
 import { Problem } from "./problem.js";
-import { Session } from "./session.js";
 import { explain, WORDS } from "./words.js";
 
 const MOST_SUGGESTIONS = 4;
@@ -10,22 +8,16 @@ const LONGEST_SUGGESTION = 200;
 
 /** What the page does: asks, shows answers growing, stops them, comes back after a reload. */
 export class Conversation {
-  #settings;
-  #receiver;
+  #outbox;
   #memory;
   #view;
-  #session = null;
-  #opening = null;
   #sending = false;
   #current = null;
   #watches = new Set();
-  #shown = new Set();
-  #mayHaveArrived = false;
 
   /** `view` holds the transcript, the composer and the notice. */
-  constructor({ settings, receiver, memory, view }) {
-    this.#settings = settings;
-    this.#receiver = receiver;
+  constructor({ outbox, memory, view }) {
+    this.#outbox = outbox;
     this.#memory = memory;
     this.#view = view;
   }
@@ -33,12 +25,13 @@ export class Conversation {
   /** Shows what was said before the page was reloaded, and goes on with what was being answered. */
   async restore() {
     const { composer, notice } = this.#view;
-    composer.text = this.#memory.draft;
+    const { sending, draft } = this.#memory;
+    composer.text = draft.startsWith(sending) ? draft : joined(sending, draft);
     if (this.#memory.session === null) return;
     this.#sending = true;
     composer.state = "sending";
     try {
-      const session = await this.#open();
+      const session = await this.#outbox.open();
       this.#showHistory(await pairsOf(await session.rows.history(session.conversationId), this.#memory.asked));
     } catch (error) {
       const problem = Problem.of(error);
@@ -50,15 +43,11 @@ export class Conversation {
     }
   }
 
-  /** Begins the conversation while its first question is being typed; a failure shows when it is sent. */
-  prepare() {
-    if (this.#session !== null || this.#opening !== null) return;
-    this.#open()
-      .then(({ token, live }) => {
-        live.warm();
-        return token.value();
-      })
-      .catch(() => {});
+  /** A question is being typed. */
+  typed(text) {
+    this.#memory.draft = text;
+    if (!this.#sending) this.#memory.sending = ""; // these are other words now
+    if (text.trim() !== "") this.#outbox.warm();
   }
 
   /** Asks. A text that could not be sent goes back into the composer. */
@@ -68,12 +57,14 @@ export class Conversation {
     this.#sending = true;
     notice.clear();
     composer.state = "sending";
+    this.#memory.sending = text;
+    this.#memory.draft = composer.text;
     const question = transcript.addQuestion(text);
     const answer = transcript.addAnswer();
     answer.show({ text: "", status: "waiting" });
     try {
       const asked = await this.#send(text, () => transcript.addDivider(WORDS.expired, question));
-      this.#memory.draft = composer.text;
+      this.#memory.sending = "";
       this.#memory.asked = asked;
       this.#follow(asked, answer, text);
       transcript.announce(WORDS.answering);
@@ -93,7 +84,7 @@ export class Conversation {
     const { composer, notice } = this.#view;
     composer.stopping();
     try {
-      await this.#cancel(current);
+      await this.#outbox.cancel(current.answerId);
     } catch (error) {
       const problem = Problem.of(error);
       if (this.#current !== current) return;
@@ -113,7 +104,7 @@ export class Conversation {
   restart() {
     if (this.#sending) return;
     const { transcript, composer, notice } = this.#view;
-    if (this.#current !== null) this.#cancel(this.#current).catch(() => {}); // nobody is going to read it
+    if (this.#current !== null) this.#outbox.cancel(this.#current.answerId).catch(() => {}); // nobody is going to read it
     this.#forget();
     transcript.clear();
     notice.clear();
@@ -123,78 +114,35 @@ export class Conversation {
 
   /** The network is back, or the page is looked at again: what was missed is read now. */
   wake() {
-    this.#session?.live.wake();
+    this.#outbox.session?.live.wake();
     for (const watch of this.#watches) watch.read();
-  }
-
-  #open() {
-    if (this.#session !== null) return Promise.resolve(this.#session);
-    this.#opening ??= this.#begin().finally(() => {
-      this.#opening = null;
-    });
-    return this.#opening;
-  }
-
-  async #begin() {
-    if (this.#memory.session === null) this.#memory.session = await this.#receiver.begin(this.#settings.conferenceId);
-    this.#session = new Session(this.#settings.directusUrl, this.#memory.session);
-    return this.#session;
   }
 
   #forget() {
     for (const watch of this.#watches) watch.stop();
     this.#watches.clear();
-    this.#session?.close();
-    this.#session = null;
     this.#current = null;
-    this.#shown.clear();
-    this.#mayHaveArrived = false;
-    this.#memory.session = null;
-    this.#memory.asked = null;
+    this.#outbox.forget();
   }
 
+  /** Sends; in a new conversation if the old one has expired. */
   async #send(text, onExpired) {
     try {
-      return await this.#sendOnce(text);
+      return await this.#outbox.send(text);
     } catch (error) {
       if (Problem.of(error).kind !== "gone") throw error;
     }
-    const hadMessages = this.#shown.size > 0;
     this.#forget();
-    const asked = await this.#sendOnce(text);
-    if (hadMessages) onExpired();
+    const asked = await this.#outbox.send(text);
+    onExpired();
     return asked;
-  }
-
-  async #sendOnce(text) {
-    const session = await this.#open();
-    session.live.warm();
-    if (this.#mayHaveArrived) {
-      const arrived = await this.#arrived(session, text);
-      this.#mayHaveArrived = false;
-      if (arrived !== null) return arrived;
-    }
-    try {
-      return await session.withToken((token) => this.#receiver.ask(session.conversationId, text, token));
-    } catch (error) {
-      this.#mayHaveArrived = Problem.of(error).isUncertain;
-      throw error;
-    }
-  }
-
-  /** The question's own row, if an earlier try wrote it and only its reply was lost: it is not asked twice. */
-  async #arrived(session, text) {
-    const rows = await session.rows.history(session.conversationId);
-    const isThis = ({ id, role, messageText }) =>
-      role === "user" && !this.#shown.has(id) && messageText?.trim() === text.normalize("NFC").trim();
-    const question = rows.findLast(isThis);
-    const answerId = question === undefined ? null : await answerIdOf(question.id);
-    return answerId === null ? null : { messageId: question.id, answerId };
   }
 
   #giveBack(text, problem) {
     const { composer, notice } = this.#view;
-    composer.text = [text, composer.text.trim()].filter(Boolean).join("\n\n");
+    composer.text = joined(text, composer.text);
+    // A reload breaks off what is on its way, so this may be one: it finds out whether the text arrived.
+    this.#memory.sending = problem.isUncertain ? text : "";
     this.#memory.draft = composer.text;
     const canRetry = !["wrong", "missing"].includes(problem.kind);
     notice.show(explain(problem), { onRetry: canRetry ? () => composer.submit() : null, afterS: problem.retryAfterS });
@@ -224,9 +172,9 @@ export class Conversation {
       },
       onEnd: (state) => this.#end(current, state),
     };
-    current.watch = new AnswerWatch(asked, { rows: this.#session.rows, live: this.#session.live, tell });
+    const { rows, live } = this.#outbox.session;
+    current.watch = new AnswerWatch(asked, { rows, live, tell });
     transcript.settleBefore(answer);
-    if (asked.messageId !== null) this.#shown.add(asked.messageId);
     this.#current = current;
     this.#watches.add(current.watch);
     if (row !== null) current.watch.take(row);
@@ -257,29 +205,24 @@ export class Conversation {
     }
   }
 
-  #cancel({ answerId }) {
-    const session = this.#session;
-    return session.withToken((token) => this.#receiver.cancel(session.conversationId, answerId, token));
-  }
-
   #showHistory(pairs) {
     const { transcript, composer } = this.#view;
     transcript.clear();
-    this.#shown.clear();
     for (const { question, answer: row, awaited } of pairs) {
       const text = question?.messageText ?? "";
       if (question !== null) {
         transcript.addQuestion(text);
-        this.#shown.add(question.id);
+        this.#outbox.noteSent(question.id);
       }
       if (awaited !== null) this.#follow(awaited, transcript.addAnswer(), text, row);
       else if (row !== null) this.#showEnded(row, text);
     }
-    const last = pairs.at(-1)?.question?.messageText;
-    if (last !== undefined && last === composer.text.trim()) {
-      composer.text = ""; // it was sent in the moment of the reload
-      this.#memory.draft = "";
-    }
+    const last = pairs.findLast(({ question }) => question !== null);
+    const { sending } = this.#memory;
+    const hasArrived = sending !== "" && last?.question.messageText === sending;
+    if (hasArrived && composer.text.startsWith(sending)) composer.text = composer.text.slice(sending.length).trimStart();
+    this.#memory.sending = "";
+    this.#memory.draft = composer.text;
   }
 
   #showEnded(row, text) {
@@ -289,6 +232,10 @@ export class Conversation {
     answer.show({ text: row.messageText ?? "", status: row.status });
     this.#offerMore(answer, row, text);
   }
+}
+
+function joined(...texts) {
+  return texts.map((text) => text.trim()).filter(Boolean).join("\n\n");
 }
 
 function troubleWords(trouble) {

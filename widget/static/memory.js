@@ -34,6 +34,15 @@ export class TabMemory {
     this.#keep({ draft });
   }
 
+  /** A text on its way, of which it is not known yet whether it arrived. */
+  get sending() {
+    return typeof this.#kept.sending === "string" ? this.#kept.sending : "";
+  }
+
+  set sending(sending) {
+    this.#keep({ sending });
+  }
+
   /** `{messageId, answerId}` of the newest question, or null. */
   get asked() {
     const { messageId, answerId } = this.#kept.asked ?? {};

@@ -1,5 +1,7 @@
 /** Everything the page says by itself. Answers come in the language of their question. */
 export const WORDS = {
+  you: "You",
+  assistant: "Erleah",
   thinking: "Looking through the programme…",
   late: "This is taking longer than usual. Your question is safe; the answer will appear here.",
   stopped: "Stopped",

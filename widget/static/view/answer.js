@@ -21,6 +21,7 @@ export class AnswerView {
     this.#thinking.append(make("span", "dots"), make("span", "", WORDS.thinking));
     this.#thinking.firstChild.append(make("i"), make("i"), make("i"));
     this.element.setAttribute("aria-busy", "true");
+    this.element.setAttribute("aria-label", WORDS.assistant);
     this.#note.hidden = true;
     this.#body.dir = "auto";
     this.element.append(this.#thinking, this.#body, this.#note, this.#more);

@@ -32,6 +32,7 @@ export class Transcript {
   addQuestion(text) {
     const question = make("article", "message question", text);
     question.dir = "auto";
+    question.setAttribute("aria-label", WORDS.you);
     this.#add(question);
     this.#goToEnd();
     return question;
