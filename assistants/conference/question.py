@@ -9,15 +9,18 @@ from importlib.resources import files
 from assistants.conference.intents import Intent, SearchType
 
 __all__ = [
+    "asks_for_people",
     "asks_who",
     "content_words",
     "kind_in",
+    "kind_of_thing",
     "names_in",
     "normalise",
     "says_something",
     "search_type_of",
     "subject_of",
     "topics_in",
+    "with_topic",
     "without_advice",
 ]
 
@@ -134,6 +137,12 @@ def topics_in(text: str) -> list[str]:
     return list(dict.fromkeys(found))[:10] or ([" ".join(content_words(text))[:200]] if content_words(text) else [])
 
 
+def with_topic(text: str, topic: str) -> str | None:
+    """The question about another topic; None when there is no "about ..." in it, or no topic."""
+    match = _ABOUT.search(text)
+    return f"{text[: match.start('topic')]}{topic}{text[match.end('topic') :]}" if match and topic else None
+
+
 def without_advice(words: list[str]) -> list[str]:
     """The topic's words without those that only ask for advice: "What should I not miss?" has none left."""
     return [word for word in words if word not in _ADVICE_WORDS]
@@ -157,6 +166,48 @@ def search_type_of(text: str, intent: str) -> SearchType:
 def asks_who(text: str) -> bool:
     """Whether a person is wanted."""
     return bool(_WHO.search(text))
+
+
+_PEOPLE = re.compile(
+    r"\b(?:who|whom|speakers?|presenters?|instructors?|gives it|wer|wen|sprecher\w*|referent\w*|qui|intervenante?s?|"
+    r"orat(?:eur|rice)s?|quién|quiénes|ponentes?|oradore?s?)\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_people(text: str) -> bool:
+    """Whether those who give a session are wanted: "who is the speaker?"."""
+    return bool(_PEOPLE.search(text))
+
+
+_THINGS: dict[Intent, re.Pattern[str]] = {
+    Intent.EXHIBITOR_SEARCH: re.compile(
+        r"\b(?:exhibitors?|vendors?|sponsors?|companies|company|booths?|stands?|aussteller\w*|firmen|stände|exposants?|"
+        r"entreprises?|expositor(?:es)?|empresas?)\b",
+        re.IGNORECASE,
+    ),
+    Intent.SPEAKER_SEARCH: re.compile(
+        r"\b(?:speakers?|people|experts?|presenters?|sprecher\w*|referent\w*|leute|intervenante?s?|orateurs?|"
+        r"ponentes?|oradores?|personas)\b",
+        re.IGNORECASE,
+    ),
+    Intent.SESSION_SEARCH: re.compile(
+        r"\b(?:talks?|sessions?|tutorials?|workshops?|vorträge?n?|sitzungen|conférences?|ateliers?|charlas?|sesiones|"
+        r"talleres)\b",
+        re.IGNORECASE,
+    ),
+}
+
+
+def kind_of_thing(text: str) -> tuple[Intent | None, str]:
+    """The search for the kind of thing that is named ("and exhibitors?"), and the question without that word.
+
+    None when no kind or several are named.
+    """
+    found = [intent for intent, pattern in _THINGS.items() if pattern.search(text)]
+    if len(found) != 1:
+        return None, text
+    return found[0], _THINGS[found[0]].sub(" ", text)
 
 
 _KINDS = {

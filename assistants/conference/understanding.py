@@ -7,18 +7,20 @@ the model's, so that the same words mean the same hours whoever understood them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assistants.conference.conference_cache import read_facts
-from assistants.conference.entities import Entities, Span
+from assistants.conference.entities import Entities
 from assistants.conference.facts import ConferenceFacts
 from assistants.conference.intents import Intent
 from assistants.conference.model_understanding import ask_model
 from assistants.conference.question import (
+    asks_for_people,
     asks_who,
     content_words,
     kind_in,
+    kind_of_thing,
     names_in,
     normalise,
     says_something,
@@ -27,17 +29,15 @@ from assistants.conference.question import (
     topics_in,
     without_advice,
 )
-from assistants.conference.reference import find_reference, leans_on_conversation
-from assistants.conference.when import parse_times
-from assistants.conference.where import parse_rooms
+from assistants.conference.reading import Reading, read_question
+from assistants.conference.reference import asks_on, find_reference, leans_on_conversation
 from assistants.interface import Understanding, Understood
 from assistants.language import LANGUAGES, LanguageGuesser
 from services.errors import ErleahError, ProviderError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from assistants.conference.mentioned import Mentioned
     from assistants.conference.model_understanding import ModelUnderstanding
     from assistants.interface import Toolbox, TurnView
     from assistants.router import Route, SemanticRouter
@@ -68,18 +68,6 @@ _MODEL_QUERY_CHARS = 500
 _MODEL_WORDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What code alone reads out of a question."""
-
-    spans: tuple[Span, ...]
-    rooms: tuple[str, ...]
-    time: str | None
-    location: str | None
-    rest: str
-    now: datetime | None = None
-
-
 class Understander:
     """Understands questions. ``router`` and ``languages`` are shared by all turns of a process."""
 
@@ -98,7 +86,8 @@ class Understander:
             entities = Entities(said=said)
             return Understood(_understanding(Intent.CLARIFICATION, question, entities, language, 1.0))
         facts = await _facts(view, toolbox)
-        leans = leans_on_conversation(question, view.history)
+        reading = read_question(question, facts, view.now, language)
+        leans = leans_on_conversation(question, view.history, reading.rest)
         route = await self._route(question)
         if model.has_model and (leans or route is None or not route.sure):
             try:
@@ -106,10 +95,10 @@ class Understander:
             except ProviderError as error:
                 log.warning("understand.without_model", reason=type(error).__name__)
             else:
-                return _as_the_model_says(parsed, question, facts, view.now, language)
+                return _as_the_model_says(parsed, question, reading)
         if leans:
-            return Understood(await self._from_conversation(view, question, facts, language))
-        return Understood(_by_route(route, question, _read(question, facts, view.now, language), facts, language))
+            return Understood(await self._from_conversation(view, question, reading))
+        return Understood(_by_route(route, question, reading))
 
     async def _route(self, question: str) -> Route | None:
         """The router's word, None while there is no embedder."""
@@ -119,40 +108,63 @@ class Understander:
             log.warning("understand.without_router", reason=str(error))
             return None
 
-    async def _from_conversation(
-        self, view: TurnView, question: str, facts: ConferenceFacts, language: str
-    ) -> Understanding:
+    async def _from_conversation(self, view: TurnView, question: str, now: Reading) -> Understanding:
         """A leaning question without a model: the earlier topic, with what the new question says otherwise."""
-        reference = find_reference(question, view.history)
-        now = _read(question, facts, view.now, language)
+        history = [said for said in view.history if said.role == "assistant" or _says_nothing(said.text) is None]
+        reference = find_reference(question, history, lambda text: _again(text, now).rest)
+        if reference.person:
+            return _of_a_name(reference.person, Intent.SPEAKER_SEARCH, question, now)
         if reference.thing:
-            whole = f"{reference.thing}: {question}"
-            route = await self._route(question)
-            # The thing is named; what is asked of it (when, where, who) is in its own data.
-            reading = _Reading((), (), None, None, reference.thing, now.now)
-            understood = _by_route(_answerable(route), whole, reading, facts, language)
-            return understood.model_copy(update={"search_type": "specific"})
+            return _of_a_thing(reference.thing, await self._route(question), question, now)
         if not reference.questions:
-            return _by_route(await self._route(question), question, now, facts, language)
+            return _by_route(await self._route(question), question, now)
         said = [normalise(earlier) for earlier in reference.questions]
-        reading = _read(said[0], facts, view.now, language)
-        for later in (*(_read(text, facts, view.now, language) for text in said[1:]), now):
-            reading = _gone_on(reading, later)
-        route = await self._route(f"{question} {said[0]}" if content_words(now.rest) else said[0])
-        return _by_route(_answerable(route), " ".join((*said, question)), reading, facts, language)
+        whole = " ".join((*said, question))
+        asked = replace(now, rest="") if asks_on(question) else now
+        reading, *others = (_again(text, now) for text in said)
+        for later in (*others, asked):
+            reading = reading.gone_on_with(later)
+        route = _answerable(await self._route(said[0]))
+        wanted, other_words = kind_of_thing(question)
+        if route and route.intent not in _SEARCHES and content_words(now.rest):
+            route = _answerable(await self._route(f"{question} {said[0]}"))
+        if route and wanted and route.intent in _SEARCHES and not content_words(kind_in(other_words)[1]):
+            # "and exhibitors?": the same topic, another kind of thing.
+            topic = " ".join((*content_words(kind_of_thing(reading.rest)[1]), kind_in(reading.rest)[0] or ""))
+            understood = _decided(wanted, whole, replace(reading, rest=topic))
+            return understood.model_copy(update={"confidence": round(route.confidence, 4), "decided_by": "router"})
+        understood = _by_route(route, whole, reading)
+        if asks_who(question):
+            understood = understood.model_copy(update={"entities": understood.entities | {"who": True}})
+        return understood
 
 
-def _gone_on(before: _Reading, now: _Reading) -> _Reading:
-    """What holds after a further question: a new time or place replaces the old one, new words are added."""
-    added = " ".join(content_words(now.rest))
-    return _Reading(
-        spans=now.spans or before.spans,
-        rooms=now.rooms or before.rooms,
-        time=now.time or before.time,
-        location=now.location or before.location,
-        rest=f"{before.rest} {added}".strip(),
-        now=now.now,
-    )
+_SEARCHES = frozenset({Intent.SESSION_SEARCH, Intent.EXHIBITOR_SEARCH, Intent.SPEAKER_SEARCH, Intent.RECOMMENDATION})
+
+
+def _again(text: str, now: Reading) -> Reading:
+    """An earlier question, read as if it were asked now."""
+    return read_question(text, now.facts, now.clock, now.language)
+
+
+def _of_a_thing(thing: Mentioned, route: Route | None, question: str, now: Reading) -> Understanding:
+    """A question on a thing that an answer named."""
+    about_all = route is not None and route.intent == Intent.GENERAL_INFO and content_words(now.rest)
+    if about_all and thing.intent is not Intent.EXHIBITOR_SEARCH:
+        # "Is it recorded?" is a question on the conference, whatever "it" is.
+        return _by_route(route, question, now)
+    answerable = _answerable(route)
+    intent = thing.intent or (Intent(answerable.intent) if answerable else Intent.SESSION_SEARCH)
+    if intent is Intent.SESSION_SEARCH and asks_for_people(question):
+        intent = Intent.SPEAKER_SEARCH
+    return _of_a_name(thing.title, intent, question, now)
+
+
+def _of_a_name(name: str, intent: Intent, question: str, now: Reading) -> Understanding:
+    """A question on one thing or person that was named before; what is asked of it is in its own data."""
+    understood = _decided(intent, f"{name}: {question}", now.bare(name))
+    entities = understood.entities | {"names": [name], "topic": name, "kind": None}
+    return understood.model_copy(update={"search_type": "specific", "entities": entities})
 
 
 def _says_nothing(question: str) -> str | None:
@@ -174,38 +186,23 @@ async def _facts(view: TurnView, toolbox: Toolbox) -> ConferenceFacts:
         return ConferenceFacts(conference_id=view.scope_id)
 
 
-def _read(question: str, facts: ConferenceFacts, now: datetime, language: str) -> _Reading:
-    """Places first: "Hall 3" must not be read as three o'clock."""
-    places = parse_rooms(question, facts.rooms)
-    times = parse_times(places.rest, facts, now, language)
-    return _Reading(
-        spans=tuple(Span(start=span.start, end=span.end) for span in times.ranges),
-        rooms=places.rooms,
-        time=", ".join(times.phrases) or None,
-        location=", ".join(places.phrases) or None,
-        rest=times.rest,
-        now=facts.local_now(now),
-    )
-
-
 def _answerable(route: Route | None) -> Route | None:
     """A follow-up goes on from something, so it is not for asking back."""
     return route.without(Intent.CLARIFICATION) if route and route.intent == Intent.CLARIFICATION else route
 
 
-def _by_route(
-    route: Route | None, question: str, reading: _Reading, facts: ConferenceFacts, language: str
-) -> Understanding:
+def _by_route(route: Route | None, question: str, reading: Reading) -> Understanding:
     """The router's intent. Unsure and nobody to ask, looking something up beats asking back."""
     if route is None:
-        return _decided(Intent.SESSION_SEARCH, question, reading, facts, language)
+        return _decided(Intent.SESSION_SEARCH, question, reading)
     if route.intent == Intent.CLARIFICATION and (not route.sure or reading.spans or reading.rooms):
         route = route.without(Intent.CLARIFICATION)
-    understood = _decided(Intent(route.intent), question, reading, facts, language)
+    understood = _decided(Intent(route.intent), question, reading)
     return understood.model_copy(update={"confidence": round(route.confidence, 4), "decided_by": "router"})
 
 
-def _decided(intent: Intent, question: str, reading: _Reading, facts: ConferenceFacts, language: str) -> Understanding:
+def _decided(intent: Intent, question: str, reading: Reading) -> Understanding:
+    facts, language = reading.facts, reading.language
     kind, without_kind = kind_in(reading.rest)
     words = content_words(without_kind)
     if intent is Intent.RECOMMENDATION:
@@ -231,22 +228,21 @@ def _decided(intent: Intent, question: str, reading: _Reading, facts: Conference
     return understood.model_copy(update={"search_type": search_type_of(reading.rest, intent).value})
 
 
-def _as_the_model_says(
-    parsed: Parsed[ModelUnderstanding], question: str, facts: ConferenceFacts, now: datetime, language: str
-) -> Understood:
+def _as_the_model_says(parsed: Parsed[ModelUnderstanding], question: str, read: Reading) -> Understood:
     """The model's understanding, bounded and read again: its whole question, its words for time and place."""
     said = parsed.value
+    facts, now, language = read.facts, read.clock, read.language
     if said.language in LANGUAGES:
         language = said.language
     whole = normalise(said.standalone_query)[:_MODEL_QUERY_CHARS] or question
-    reading = _read(whole, facts, now, language)
+    reading = read_question(whole, facts, now, language)
     if not reading.spans and said.time:
-        times = _read(normalise(said.time)[:100], facts, now, language)
+        times = read_question(normalise(said.time)[:100], facts, now, language)
         reading = replace(reading, spans=times.spans, time=times.time)
     if not reading.rooms and said.location:
-        rooms = _read(f"in {normalise(said.location)[:100]}", facts, now, language)
+        rooms = read_question(f"in {normalise(said.location)[:100]}", facts, now, language)
         reading = replace(reading, rooms=rooms.rooms, location=rooms.location)
-    understood = _decided(said.intent, whole, reading, facts, language)
+    understood = _decided(said.intent, whole, reading)
     words = {
         "topics": [normalise(topic)[:100] for topic in said.topics[:_MODEL_WORDS]],
         "names": [normalise(name)[:100] for name in said.names[:_MODEL_WORDS]],

@@ -42,11 +42,16 @@ _LEAD = re.compile(r"^(?:(?:on|of|for)\s+)+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What a question says about time: alternatives, the words for them, and the question without them."""
+    """What a question says about time: alternatives, the words for them, and the question without them.
+
+    ``days`` and ``hours`` are those words apart, so that "and at two?" can stay on the day spoken of.
+    """
 
     ranges: tuple[TimeRange, ...]
     phrases: tuple[str, ...]
     rest: str
+    days: tuple[str, ...] = ()
+    hours: tuple[str, ...] = ()
 
 
 def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str = "en") -> Times:
@@ -66,7 +71,13 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
     spans += [(hit.start, hit.end) for hit in hours]
     ranges = relative or _together(days, hours, facts, here, running=facts.is_running(now))
     said = (_LEAD.sub("", text[start:end].strip()) for start, end in sorted(spans))
-    return Times(tuple(dict.fromkeys(ranges)), tuple(said), _without(text, spans))
+    return Times(
+        tuple(dict.fromkeys(ranges)),
+        tuple(said),
+        _without(text, spans),
+        days=tuple(text[hit.start : hit.end].strip() for hit in days),
+        hours=tuple(text[hit.start : hit.end].strip() for hit in hours),
+    )
 
 
 def _relative(text: str, now: datetime, language: str, spans: list[tuple[int, int]]) -> tuple[list[TimeRange], str]:

@@ -1,0 +1,108 @@
+"""What code alone reads out of a question: its times, its places, and what is left to search for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from assistants.conference.entities import Span
+from assistants.conference.question import content_words, names_in, with_topic
+from assistants.conference.when import parse_times
+from assistants.conference.where import parse_rooms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from assistants.conference.facts import ConferenceFacts
+
+__all__ = ["Reading", "read_question"]
+
+_TURNS_TO = re.compile(
+    r"^\W*(?:(?:and|or|und|oder|et|ou|y|o)\s+)?(?:what about|how about|on|about|regarding|was ist mit|"
+    r"wie wäre es mit|über|zum thema|qu'en est-il d\w+|sur|à propos d\w+|qué tal|sobre|acerca de)\b",
+    re.IGNORECASE,
+)
+""""And on databases?" turns to another topic, "and for beginners?" narrows the one there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One question as read against one conference.
+
+    ``spans`` and ``rooms`` are filters, ``time`` and ``location`` the visitor's words for them,
+    ``days`` and ``hours`` the words for a time apart; ``rest`` is the question without all these.
+    """
+
+    facts: ConferenceFacts
+    language: str
+    clock: datetime
+    rest: str
+    spans: tuple[Span, ...] = ()
+    rooms: tuple[str, ...] = ()
+    time: str | None = None
+    location: str | None = None
+    days: tuple[str, ...] = ()
+    hours: tuple[str, ...] = ()
+
+    @property
+    def now(self) -> datetime:
+        """The conference's now."""
+        return self.facts.local_now(self.clock)
+
+    def bare(self, rest: str) -> Reading:
+        """The same conference and moment, nothing but ``rest`` asked."""
+        return Reading(self.facts, self.language, self.clock, rest)
+
+    def gone_on_with(self, later: Reading) -> Reading:
+        """What holds after a further question: a new time or place replaces the old one, new words are added.
+
+        A new part of the day is one of the day that was spoken of, a new name stands for the old one.
+        """
+        if later.hours and not later.days and self.days:
+            later = later.on_days(self.days)
+        return replace(
+            later if later.spans else self,
+            language=later.language,
+            rooms=later.rooms or self.rooms,
+            location=later.location or self.location,
+            rest=_with_words(self.rest, later.rest, later.language),
+        )
+
+    def on_days(self, days: tuple[str, ...]) -> Reading:
+        """The same parts of the day, on these days."""
+        times = parse_times(" ".join((*days, *self.hours)), self.facts, self.clock, self.language)
+        if not times.ranges:
+            return self
+        spans = tuple(Span(start=span.start, end=span.end) for span in times.ranges)
+        return replace(self, spans=spans, time=", ".join(times.phrases), days=times.days)
+
+
+def read_question(question: str, facts: ConferenceFacts, clock: datetime, language: str) -> Reading:
+    """Read ``question``, asked at ``clock``. Places first: "Hall 3" must not be read as three o'clock."""
+    places = parse_rooms(question, facts.rooms)
+    times = parse_times(places.rest, facts, clock, language)
+    return Reading(
+        facts,
+        language,
+        clock,
+        times.rest,
+        spans=tuple(Span(start=span.start, end=span.end) for span in times.ranges),
+        rooms=places.rooms,
+        time=", ".join(times.phrases) or None,
+        location=", ".join(places.phrases) or None,
+        days=times.days,
+        hours=times.hours,
+    )
+
+
+def _with_words(before: str, later: str, language: str) -> str:
+    """As "Where is the JetBrains booth?" and "and Microsoft?" make "Where is the Microsoft booth?"."""
+    if _TURNS_TO.match(later):
+        turned = with_topic(before, " ".join(content_words(later)))
+        if turned:
+            return turned
+    old, new = names_in(before, language), names_in(later, language)
+    if len(old) == 1 and len(new) == 1 and content_words(later) == content_words(new[0]):
+        return before.replace(old[0], new[0])
+    return f"{before} {' '.join(content_words(later))}".strip()
