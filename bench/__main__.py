@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bench import live_answers, pickup, reindexing, token_writes, turn_cost, worker_memory
+from bench import crowds, live_answers, pickup, queue_latency, reindexing, token_writes, turn_cost, worker_memory
 from bench.figure import Figure, merged, table
 from bench.installation import Installation
 
@@ -38,11 +38,14 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("reindex", reindexing.measure, 150),
+    Benchmark("queue", lambda house: queue_latency.measure(house.redis_url), 60),
     Benchmark("pickup", pickup.measure, 90),
     Benchmark("live", live_answers.measure, 120),
     Benchmark("token-writes", token_writes.measure, 120),
     Benchmark("turn-cost", turn_cost.measure, 120),
     Benchmark("memory", worker_memory.measure, 90),
+    Benchmark("live-50", crowds.fifty, 120, usual=False),
+    Benchmark("live-200", crowds.two_hundred, 240, usual=False),
 )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import subprocess
 import sys
 import time
@@ -25,11 +24,23 @@ from services.answer_ids import answer_id_of
 from services.directus_names import CONVERSATIONS, MESSAGES, VISITOR_ROLE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bench.installation import Installation, Model
 
-__all__ = ["TOKENS", "TOKENS_PER_SECOND", "Question", "Round", "Watch", "figures", "new_questions", "play", "rounds"]
+__all__ = [
+    "METRICS_S",
+    "MODEL_S",
+    "TOKENS",
+    "TOKENS_PER_SECOND",
+    "Question",
+    "Round",
+    "Watch",
+    "figures",
+    "new_questions",
+    "play",
+    "rounds",
+]
 
 TOKENS = 300
 TOKENS_PER_SECOND = 60
@@ -37,7 +48,7 @@ MODEL_S = TOKENS / TOKENS_PER_SECOND
 """The model's own time: from its being asked to its last token, 5 s."""
 
 _WITHIN_S = 60.0
-_METRICS_S = 2.5
+METRICS_S = 2.5
 """Workers add their counts to Redis every 2 s."""
 
 
@@ -70,9 +81,9 @@ class Question:
 class Round:
     """One round; seconds, and updates a second that each visitor saw."""
 
-    slowest_s: float
+    slowest_s: float | None
     """From the model's being asked to the end, of the answer that took longest."""
-    asked_to_end_s: float
+    asked_to_end_s: float | None
     """From the write of the questions to the end of the last answer."""
     updates_per_s: float
     """Of the answer that moved least."""
@@ -156,28 +167,32 @@ async def play(house: Installation, model: Model, count: int) -> Round:
     try:
         await watch.begin()
         await model.asked()
-        await asyncio.sleep(_METRICS_S)
+        await asyncio.sleep(METRICS_S)
         writes = await house.counted("erleah_answer_writes")
         began = time.monotonic()
-        await house.directus.create_items(MESSAGES, [question.row for question in questions])
+        for start in range(0, count, 100):
+            await house.directus.create_items(MESSAGES, [one.row for one in questions[start : start + 100]])
         seen = await watch.end()
     finally:
         await watch.stop()
     asked = await model.asked()
-    await asyncio.sleep(_METRICS_S)
+    await asyncio.sleep(METRICS_S)
     writes = await house.counted("erleah_answer_writes") - writes
     took, rates, ended = [], [], []
     for question in questions:
         told = seen[question.answer_id]
-        at = next((when for text, when in asked.items() if question.message_id in text), None)
+        at = asked_at(question, asked)
         if told["status"] != "completed" or at is None:
             continue
         took.append(told["ended_at"] - at)
         ended.append(told["ended_at"] - began)
         rates.append(update_rate(told["seen"]))
-    return Round(
-        max(took, default=math.nan), max(ended, default=math.nan), min(rates, default=0.0), writes, count - len(took)
-    )
+    return Round(max(took, default=None), max(ended, default=None), min(rates, default=0.0), writes, count - len(took))
+
+
+def asked_at(question: Question, asked: Mapping[str, float]) -> float | None:
+    """When the model was asked to answer this question; None when it was not."""
+    return next((at for text, at in asked.items() if question.message_id in text), None)
 
 
 def update_rate(seen: list[list[float]]) -> float:
@@ -206,17 +221,23 @@ async def measure(house: Installation) -> list[Figure]:
 
 
 def figures(what: str, played: Sequence[Round], *, late: float, moves: float) -> list[Figure]:
-    """Medians over the rounds."""
+    """Medians over the rounds; the goals ``late`` and ``moves`` are for the slowest answer of each."""
+    slowest = _median(one.slowest_s for one in played)
     return [
-        Figure(f"{what}: end / model's own time", median(one.slowest_s for one in played) / MODEL_S, "times", late),
-        Figure(f"{what}: from question to end", median(one.asked_to_end_s for one in played), "s"),
+        Figure(f"{what}: end / model's own time", None if slowest is None else slowest / MODEL_S, "times", late),
+        Figure(f"{what}: from question to end", _median(one.asked_to_end_s for one in played), "s"),
         Figure(
-            f"{what}: updates seen, slowest answer",
-            median(one.updates_per_s for one in played),
+            f"{what}: updates a second, slowest answer",
+            _median(one.updates_per_s for one in played),
             "1/s",
             moves,
             Better.MORE,
         ),
-        Figure(f"{what}: writes to Directus", median(one.writes for one in played), "writes"),
-        Figure(f"{what}: not finished", float(sum(one.unfinished for one in played)), "answers", 0),
+        Figure(f"{what}: writes to Directus", _median(one.writes for one in played), "writes"),
+        Figure(f"{what}: not finished", sum(one.unfinished for one in played), "answers", 0),
     ]
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

@@ -14,10 +14,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 
 import structlog
 
+from bench.figure import Better, Figure, table
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue
 from services.queue.runner import JobContext, JobRunner
@@ -28,7 +28,7 @@ _IDLE_S = 5.0
 _BURST = 1000
 
 
-async def measure(url: str, jobs: int) -> list[dict[str, Any]]:
+async def measure(url: str, jobs: int = 300) -> list[Figure]:
     """Measure one idle runner in this process; latency is from the call of enqueue to the handler's first line."""
     redis = connect_redis(url)
     queue = JobQueue(redis)
@@ -62,14 +62,11 @@ async def measure(url: str, jobs: int) -> list[dict[str, Any]]:
     await queue.aclose()
     await redis.aclose()
     return [
-        _row("queue: enqueue to handler, p50", percentiles[49], "ms", 12.0),
-        _row("queue: enqueue to handler, p95", percentiles[94], "ms", 40.0),
-        _row("queue: CPU of an idle runner", idle_percent, "% of a core", 3.0),
-        _row("queue: CPU to enqueue, run and end a job", burst_cpu_ms, "ms", 5.0),
-        {
-            **_row("queue: jobs a second, enqueued and run", _BURST / burst_s, "1/s", 100.0),
-            "ok": _BURST / burst_s >= 100,
-        },
+        Figure("queue: enqueue to handler, p50", percentiles[49], "ms", 12),
+        Figure("queue: enqueue to handler, p95", percentiles[94], "ms", 40),
+        Figure("queue: CPU of an idle runner", idle_percent, "% of a core", 3),
+        Figure("queue: CPU to enqueue, run and end a job", burst_cpu_ms, "ms", 5),
+        Figure("queue: jobs a second, enqueued and run", _BURST / burst_s, "1/s", 100, Better.MORE),
     ]
 
 
@@ -77,10 +74,6 @@ async def _all_done(done: list[float], count: int) -> None:
     async with asyncio.timeout(60):
         while len(done) < count:  # noqa: ASYNC110 - handlers in the same loop; a poll is enough here
             await asyncio.sleep(0.01)
-
-
-def _row(name: str, value: float, unit: str, goal: float) -> dict[str, Any]:
-    return {"name": name, "value": round(value, 2), "unit": unit, "goal": goal, "ok": value <= goal}
 
 
 def main() -> None:
@@ -97,9 +90,7 @@ def main() -> None:
             stack.callback(server.stop)
             server.start()
             url = server.url
-        for row in asyncio.run(measure(url, options.jobs)):
-            verdict = "ok" if row["ok"] else "MISSED"
-            print(f"{row['name']:<45} {row['value']:>9.2f} {row['unit']:<12} goal {row['goal']:g}  {verdict}")
+        print(table(asyncio.run(measure(url, options.jobs))))
 
 
 if __name__ == "__main__":
