@@ -43,10 +43,12 @@ redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 return newest[1] or ''
 """
 
-# KEYS: lock. ARGV: message id, lock ms. A lock that is gone (Redis was emptied) is taken again.
+# KEYS: lock, turn lease. ARGV: message id, lock ms, claim. A lock that is gone (Redis was emptied) is taken
+# again, but only by a turn whose claim holds: one that has just ended must not lock out who comes after it.
 _KEEP = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
+if not holder and redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -90,13 +92,13 @@ class ConversationLine:
         newest = _text(await self._leave(keys=_keys(place.conversation_id), args=[place.message_id]))
         return newest or None
 
-    async def keep(self, places: Sequence[Place]) -> None:
-        """Prolong the locks of live turns."""
+    async def keep(self, held: Sequence[tuple[Place, str]]) -> None:
+        """Prolong the locks of live turns, each with its claim as it stands under the turn's lease."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            for place in places:
+            for place, claim in held:
                 await self._keep(
-                    keys=[redis_keys.conversation_lock(place.conversation_id)],
-                    args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000],
+                    keys=[redis_keys.conversation_lock(place.conversation_id), redis_keys.turn_lease(place.message_id)],
+                    args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000, claim],
                     client=pipe,
                 )
             await pipe.execute()

@@ -165,7 +165,7 @@ class TurnWatch:
         for live in watched:
             if not held[live.claim.message_id]:
                 live.interrupt(LeaseLost())
-        await self._line.keep([live.place for live in watched])
+        await self._line.keep([(live.place, live.claim.value) for live in watched])
 
 
 def _text(value: bytes | str) -> str:

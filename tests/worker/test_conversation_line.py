@@ -1,0 +1,60 @@
+"""The line of a conversation: who may begin, who waits, and that nobody is locked out by who has left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services import redis_keys
+from services.redis import connect_redis
+from worker.conversation_line import ConversationLine, Place
+from worker.turn_store import TurnStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.redis import RedisClient
+
+FIRST, SECOND = Place("talk", "first", 1.0), Place("talk", "second", 2.0)
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[RedisClient]:
+    client = connect_redis("embedded://")
+    yield client
+    await client.aclose()
+
+
+async def test_a_turn_that_has_just_left_is_not_put_back_by_the_watch(redis: RedisClient) -> None:
+    """The watch prolongs the lock of a turn that ends in this very moment: whoever waited begins all the same."""
+    line, turns = ConversationLine(redis), TurnStore(redis)
+    assert await line.enter(FIRST)
+    claim = await turns.claim("first")
+    assert not await line.enter(SECOND)
+    await turns.finish(claim)
+    assert await line.leave(FIRST) == "second"
+    await turns.renew([claim])
+    await line.keep([(FIRST, claim.value)])
+    assert await line.enter(SECOND)
+
+
+async def test_a_lock_that_redis_lost_is_taken_again_by_the_live_turn(redis: RedisClient) -> None:
+    """After Redis was emptied the live turn still has the line to itself."""
+    line, turns = ConversationLine(redis), TurnStore(redis)
+    assert await line.enter(FIRST)
+    claim = await turns.claim("first")
+    await redis.flushall()
+    await turns.renew([claim])
+    await line.keep([(FIRST, claim.value)])
+    assert not await line.enter(SECOND)
+
+
+async def test_a_kept_lock_lives_on(redis: RedisClient) -> None:
+    """Each renewal gives the lock its whole time again."""
+    line, turns = ConversationLine(redis), TurnStore(redis)
+    await line.enter(FIRST)
+    claim = await turns.claim("first")
+    await redis.pexpire(redis_keys.conversation_lock("talk"), 100)
+    await line.keep([(FIRST, claim.value)])
+    assert await redis.pttl(redis_keys.conversation_lock("talk")) > 1000
