@@ -24,7 +24,8 @@ _QUIET_WITHIN_S = 45.0
 class Fault:
     """What is done (``strike``), and what is promised of it.
 
-    ``promised_s``: the longest recovery. ``one_call``: whether each text has to be one model call's.
+    ``promised_s``: the longest recovery; with ``goes_on`` until an answer is seen to go on, else until its end.
+    ``one_call``: whether each text has to be one model call's.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Fault:
     promised_s: float | None = None
     one_call: bool = True
     is_long: bool = False
+    goes_on: bool = False
 
 
 class Scene:
@@ -80,7 +82,9 @@ class Scene:
             if not await self.traffic.settled(_QUIET_WITHIN_S):
                 self.note(f"not quiet after {_QUIET_WITHIN_S:g} s")
             count(self.tally, self.traffic.asked.values(), await self.traffic.rows(), one_call=self._fault.one_call)
-        self.tally.longest_recovery_s = longest_recovery_s(self.traffic.asked.values(), self._marks)
+        self.tally.longest_recovery_s = longest_recovery_s(
+            self.traffic.asked.values(), self._marks, goes_on=self._fault.goes_on
+        )
         if not self.tally.is_kept:
             self._name_suspects()
         return self.tally

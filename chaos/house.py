@@ -1,7 +1,7 @@
 """All of Erleah in processes of its own, with a tap before each worker's servers.
 
 Directus, redis-server, the receiver, the model stand-in and two workers, each a process that can be killed, paused
-and stopped with real signals. The sample conference is loaded and indexed once; each worker has a copy of the index.
+and stopped with real signals.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -21,16 +20,11 @@ import redis.asyncio
 from bench.process import ChildProcess
 from chaos.model import Plan
 from chaos.tap import Tap
-from cli.load import load_data
 from cli.local_directus import free_port
 from services import redis_keys
 from services.directus_names import MESSAGE_CREATED_FLOW_ID
-from services.queue.job_queue import JobQueue
-from services.queue.jobs import ReindexJob
-from services.redis import connect_redis
-from services.settings import Settings
 from tests.e2e.directus_server import DirectusServer, provision_directus, start_directus
-from tests.e2e.processes import ROOT, ErleahProcess
+from tests.e2e.processes import ErleahProcess
 from tests.e2e.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -38,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["House", "Replica"]
 
-DATA = ROOT / "cli" / "demo_data"
 REPLICAS = 2
 LLM_TIMEOUT_S = 2.0
 """A stalled provider costs a turn this long; the stand-in's own pauses are far shorter."""
@@ -155,12 +148,6 @@ class House:
         pid = int(lease.decode().rpartition(":")[0].split("-")[-2])
         return next((each for each in self.replicas if each.process.is_running and each.process.pid == pid), None)
 
-    def index_copy(self, name: str) -> str:
-        """An embedded index with the sample conference, for one process."""
-        copy = self.folder / name
-        shutil.copytree(self.folder / "index", copy, ignore=shutil.ignore_patterns(".lock"))
-        return f"embedded://{copy}"
-
     async def _start(self, stack: AsyncExitStack) -> None:
         process, own = await asyncio.to_thread(start_directus, self.folder / "directus")
         stack.push_async_callback(asyncio.to_thread, process.stop)
@@ -197,7 +184,7 @@ class House:
             "WEBHOOK_PORT": str(self.directus.receiver_port),
             "RATE_LIMIT_PER_MINUTE": "10000",
             "REDIS_URL": self.redis.url,
-            "QDRANT_URL": f"embedded://{self.folder / 'index'}",
+            "QDRANT_URL": "embedded://",
             "EMBEDDING_PROVIDER": "local",
             "FACET_WRITER": "template",
             "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{model_port}",
@@ -206,7 +193,7 @@ class House:
             "OPENAI_API_KEY": f"sk-{secrets.token_urlsafe(24)}",
             "LLM_TIMEOUT_S": str(LLM_TIMEOUT_S),
         }
-        await self._index()
+        await self._conference()
         self.webhook = ErleahProcess("webhook", self._settings, self.folder)
         stack.callback(self.webhook.kill)
         await asyncio.to_thread(self.webhook.start)
@@ -214,24 +201,12 @@ class House:
             self.replicas.append(await self._replica(stack, f"worker-{number + 1}"))
         await self._until_model_answers()
 
-    async def _index(self) -> None:
-        given: dict[str, Any] = {name.lower(): value for name, value in self._settings.items()}
-        await load_data(Settings(_env_file=None, **given), DATA)
-        librarian = ErleahProcess("worker", self._settings, self.folder, name="librarian")
-        try:
-            await asyncio.to_thread(librarian.start)
-            client = connect_redis(self.redis.url, retries=1)
-            queue = JobQueue(client)
-            job = ReindexJob()
-            await queue.enqueue(job)
-            await queue.result(job, 120)
-            await queue.aclose()
-            await client.aclose()
-            await asyncio.to_thread(librarian.stop)
-        finally:
-            librarian.kill()
-        rows = (await self.rest.get("/items/conferences", params={"fields": "id", "limit": 1})).json()["data"]
-        self.conference_id = rows[0]["id"]
+    async def _conference(self) -> None:
+        """A conference with nothing in its index: searches find nothing, relax, and cost no time of their own."""
+        row = {"name": "Chaos Conference", "timezone": "Europe/Prague"}
+        made = await self.rest.post("/items/conferences", json=row)
+        made.raise_for_status()
+        self.conference_id = made.json()["data"]["id"]
 
     async def _replica(self, stack: AsyncExitStack, name: str) -> Replica:
         to_redis = Tap(self.redis.port)
@@ -242,7 +217,6 @@ class House:
         settings = self._settings | {
             "REDIS_URL": f"redis://127.0.0.1:{to_redis.port}/0",
             "DIRECTUS_URL": f"http://127.0.0.1:{to_directus.port}",
-            "QDRANT_URL": await asyncio.to_thread(self.index_copy, f"index-{name}"),
         }
         process = ErleahProcess("worker", settings, self.folder, name=name)
         stack.callback(process.kill)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Tally", "count", "longest_recovery_s", "table"]
 
+LAST_WORDS_S = 0.75
+"""A write that was sent before a kill is seen within this: three looks of the traffic's watch."""
 _ENDED_WELL = frozenset({"completed", "cancelled"})
 
 
@@ -28,6 +30,8 @@ class Asked:
     at: float
     ended_at: float | None = None
     ended_text: str | None = None
+    changed_at: list[float] = field(default_factory=list)
+    """When its answer's row was seen to change."""
 
 
 @dataclass(slots=True)
@@ -104,10 +108,10 @@ def count(tally: Tally, asked: Iterable[Asked], rows: Sequence[Mapping[str, Any]
             tally.lost += 1
 
 
-def longest_recovery_s(asked: Iterable[Asked], marks: Sequence[float]) -> float | None:
+def longest_recovery_s(asked: Iterable[Asked], marks: Sequence[float], *, goes_on: bool = False) -> float | None:
     """The longest time from a mark (a kill, a server's return) to the end of an answer that was open then.
 
-    Without marks: from the question.
+    With ``goes_on``: to the moment when the answer's row changes again. Without marks: from the question to its end.
     """
     waits: list[float] = []
     for each in asked:
@@ -115,9 +119,17 @@ def longest_recovery_s(asked: Iterable[Asked], marks: Sequence[float]) -> float 
             continue
         if not marks:
             waits.append(each.ended_at - each.at)
-        elif open_at := [mark for mark in marks if each.at <= mark <= each.ended_at]:
+        open_at = [mark for mark in marks if each.at <= mark <= each.ended_at]
+        if goes_on:
+            waits += [min(_changes_after(mark, each), default=each.ended_at) - mark for mark in open_at]
+        elif open_at:
             waits.append(each.ended_at - min(open_at))
     return round(max(waits), 1) if waits else None
+
+
+def _changes_after(mark: float, each: Asked) -> list[float]:
+    """Changes that are not the last words of who was killed, seen a look later."""
+    return [at for at in each.changed_at if at > mark + LAST_WORDS_S]
 
 
 def table(tallies: Sequence[Tally]) -> str:

@@ -158,11 +158,14 @@ class Traffic:
 
     def _see(self, rows: list[dict[str, Any]]) -> None:
         now = time.monotonic()
+        questions = {answer_id_of(message_id): each for message_id, each in self.asked.items()}
         for row in rows:
             seen = (row["status"], row["messageText"], row["seq"])
             if self._seen.get(row["id"]) != seen:
                 self._seen[row["id"]] = seen
                 self.last_change = now
+                if row["id"] in questions:
+                    questions[row["id"]].changed_at.append(now)
         for each in list(self.asked.values()):
             question = self._seen.get(each.message_id)
             if each.ended_at is not None or question is None or not question[0]:

@@ -122,12 +122,12 @@ async def _rolling(scene: Scene) -> None:
 
 
 FAULTS = (
-    Fault("kill -9 in understand", _in_understand, promised_s=10),
+    Fault("kill -9 in understand", _in_understand, promised_s=10, goes_on=True),
     *(
-        Fault(f"kill -9 in {state}", partial(_in_state, state=state), promised_s=10)
+        Fault(f"kill -9 in {state}", partial(_in_state, state=state), promised_s=10, goes_on=True)
         for state in ("plan", "execute", "reflect", "respond")
     ),
-    Fault("kill -9 in mid-answer", _in_mid_answer, promised_s=10),
+    Fault("kill -9 in mid-answer", _in_mid_answer, promised_s=10, goes_on=True),
     Fault("SIGTERM", _sigterm, promised_s=30),
     Fault("rolling restarts", _rolling, promised_s=30),
 )

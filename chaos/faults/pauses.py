@@ -30,7 +30,7 @@ _OTHER_KEYS = (b"erleah:cancel:", b"EVALSHA", b"SET")
 
 async def _paused(scene: Scene, replica: Replica, message_id: str) -> None:
     """Wait until another worker has ended the answer, wake the sleeper, see what becomes of the row."""
-    scene.injected(mark=True)
+    scene.injected()
     await scene.traffic.ended(message_id, 30)
     await asyncio.sleep(0.5)  # the winner's bookkeeping
     before = await _row(scene, message_id)
@@ -57,6 +57,7 @@ async def _mid_answer(scene: Scene) -> None:
             replica = await scene.house.holder(message_id)
             if replica is not None:
                 replica.signal(signal.SIGSTOP)
+                scene.mark()
                 await _paused(scene, replica, message_id)
         flowing.cancel()
 
@@ -69,6 +70,7 @@ async def _after_check(scene: Scene) -> None:
         if key in asked and not any(other in asked for other in _OTHER_KEYS):
             replica.to_redis.reply = None
             replica.signal(signal.SIGSTOP)
+            scene.mark()
             stopped.set()
 
     for _ in range(_TIMES):
@@ -93,6 +95,7 @@ async def _write_held(scene: Scene) -> None:
         if chunk.startswith(b"PATCH /items/messages") or answer_id_of(message_id).encode() in chunk:
             replica.to_directus.before = None
             replica.signal(signal.SIGSTOP)
+            scene.mark()
             stopped.set()
             await released.wait()
 
@@ -132,7 +135,7 @@ async def _row(scene: Scene, message_id: str) -> dict[str, object]:
 
 
 FAULTS = (
-    Fault("SIGSTOP past the lease, SIGCONT", _mid_answer, promised_s=15),
-    Fault("SIGSTOP between check and write", _after_check, promised_s=15),
-    Fault("SIGSTOP with a write on its way", _write_held, promised_s=15),
+    Fault("SIGSTOP past the lease, SIGCONT", _mid_answer, promised_s=10, goes_on=True),
+    Fault("SIGSTOP between check and write", _after_check, promised_s=10, goes_on=True),
+    Fault("SIGSTOP with a write on its way", _write_held, promised_s=10, goes_on=True),
 )

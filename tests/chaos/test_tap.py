@@ -1,0 +1,81 @@
+"""A tap hands on every byte, and lets a fault act at its exact moment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaos.tap import Tap
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Echo:
+    """A server that keeps what it hears and says it back."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(65536):
+            self.heard.append(chunk)
+            writer.write(chunk)
+            await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def echo() -> AsyncIterator[tuple[Echo, Tap]]:
+    echo = Echo()
+    server = await asyncio.start_server(echo.serve, "127.0.0.1", 0)
+    tap = Tap(server.sockets[0].getsockname()[1])
+    await tap.start()
+    yield echo, tap
+    await tap.stop()
+    server.close()
+    await asyncio.sleep(0.01)
+
+
+async def test_bytes_pass_both_ways(echo: tuple[Echo, Tap]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", echo[1].port)
+    writer.write(b"x" * 300_000)
+    assert await asyncio.wait_for(reader.readexactly(300_000), 5) == b"x" * 300_000
+    writer.close()
+
+
+async def test_a_held_write_reaches_the_server_only_when_it_is_released(echo: tuple[Echo, Tap]) -> None:
+    server, tap = echo
+    released = asyncio.Event()
+    seen: list[tuple[bytes, bytes]] = []
+
+    async def hold(chunk: bytes) -> None:
+        if chunk == b"held":
+            await released.wait()
+
+    tap.before = hold
+    tap.reply = lambda asked, reply: seen.append((asked, reply))
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    writer.write(b"held")
+    await asyncio.sleep(0.05)
+    assert server.heard == []
+    released.set()
+    assert await asyncio.wait_for(reader.readexactly(4), 5) == b"held"
+    assert seen == [(b"held", b"held")]
+    writer.close()
+
+
+async def test_a_server_that_is_away_is_away_behind_the_tap_too() -> None:
+    probe = await asyncio.start_server(Echo().serve, "127.0.0.1", 0)
+    port = probe.sockets[0].getsockname()[1]
+    probe.close()
+    await probe.wait_closed()
+    tap = Tap(port)
+    await tap.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readexactly(1), 5)
+    writer.close()
+    await tap.stop()
