@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from redis.asyncio import Redis
+
     from search.index import SearchIndex
     from services.directus.client import Directus
-    from services.llm.chain import LanguageModel
-
     from services.embeddings.embedder import Embedder
+    from services.llm.chain import LanguageModel
     from services.settings import Settings
 
 __all__ = [
     "Assistant",
+    "Guess",
     "Outcome",
     "Source",
     "Tool",
@@ -110,8 +111,24 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """What a question seems to ask for, by what costs no model.
+
+    A ``sure`` one is the understanding; while the model is asked about another, the machine looks up
+    what it would need. ``notes`` are the assistant's own, for its ``understand``.
+    """
+
+    understanding: Understanding
+    sure: bool = False
+    notes: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class TurnView:
-    """All an assistant sees of a turn. ``scope_id`` is what it may look into (the conference)."""
+    """All an assistant sees of a turn. ``scope_id`` is what it may look into (the conference).
+
+    ``guess`` is there for ``understand`` alone.
+    """
 
     question: str
     scope_id: str | None
@@ -119,6 +136,7 @@ class TurnView:
     history: tuple[ChatMessage, ...] = ()
     understanding: Understanding | None = None
     outcomes: tuple[ToolOutcome, ...] = ()
+    guess: Guess | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +178,13 @@ class Assistant:
         """What a conversation may look into; None when it names nothing."""
         return None
 
+    async def guess(self, view: TurnView, toolbox: Toolbox) -> Guess | None:  # noqa: ARG002 - the default guesses nothing
+        """What the question seems to ask for, told at once and without a model; None when there is no telling.
+
+        ``understand`` is given it as ``view.guess``. Never raises for a failing service.
+        """
+        return None
+
     async def understand(self, view: TurnView, model: LanguageModel, toolbox: Toolbox) -> Understood:  # noqa: ARG002 - the default asks nobody
         """What the question asks for. Never raises for a failing model: it does its best without."""
         return Understood(Understanding(intent="chat", query=view.question))
@@ -167,6 +192,10 @@ class Assistant:
     def plan(self, view: TurnView) -> list[ToolCall]:  # noqa: ARG002 - the default needs no tool
         """The calls that answer the understood question, to be made at the same time."""
         return []
+
+    def same_call(self, made: ToolCall, planned: ToolCall) -> bool:
+        """Whether what was looked up ahead is what the plan asks for."""
+        return made == planned
 
     def relax(self, view: TurnView) -> list[ToolCall]:  # noqa: ARG002 - the default has nothing to give up
         """What to try next when ``view.outcomes`` is not enough; empty when it is, or nothing is left."""

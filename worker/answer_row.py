@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from assistants.interface import Outcome
-from worker.turn import State
+from worker.turn import SAVED, State
 
 if TYPE_CHECKING:
     from assistants.interface import Assistant
@@ -85,6 +85,7 @@ def _ended(turn: Turn, outcome: Outcome, *, first_shown_at: float | None) -> dic
         "timings_ms": {
             "queued": round((turn.started_at - since) * 1000, 2),
             **{state.value: turn.timings_ms.get(state.value, 0.0) for state in _STEPS},
+            **({SAVED: turn.timings_ms[SAVED]} if SAVED in turn.timings_ms else {}),
             "first_token": first_token_ms,
             "total": total_ms,
         },

@@ -59,8 +59,16 @@ async def run(turn: Turn, services: StepServices, save: Save) -> None:
     """Run a turn from the state it is in to its end, saving it after each step.
 
     ``save`` may refuse (the claim is lost): the turn then stops where it is. Only respond has
-    effects that a visitor sees, so a step done twice after a crash costs time, not truth.
+    effects that a visitor sees, so a step done twice after a crash costs time, not truth. However it
+    ends, nothing that was looked up ahead goes on running.
     """
+    try:
+        await _run(turn, services, save)
+    finally:
+        await services.speculation.end()
+
+
+async def _run(turn: Turn, services: StepServices, save: Save) -> None:
     while not turn.is_over:
         began = time.perf_counter()
         state = turn.state
@@ -73,6 +81,8 @@ async def run(turn: Turn, services: StepServices, save: Save) -> None:
                 pass
         if following not in TRANSITIONS[state]:
             raise AssertionError(f"no way leads from {state} to {following}")
+        if following is State.RESPOND:
+            services.speculation.call_off()
         turn.state = following
         if not turn.is_over:
             await save(turn)

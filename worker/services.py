@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from worker.speculation import Speculation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,3 +54,4 @@ class StepServices:
     toolbox: Toolbox
     assistant: Assistant
     answer: AnswerStream
+    speculation: Speculation = field(default_factory=Speculation)

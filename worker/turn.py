@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assistants.interface import ToolCall, ToolOutcome, TurnView, Understanding
 from services.llm.calls import ChatMessage, Usage
 
-__all__ = ["ACTIVE", "TERMINAL", "Said", "State", "Turn", "UnknownTurnVersionError"]
+__all__ = ["ACTIVE", "SAVED", "TERMINAL", "Said", "State", "Turn", "UnknownTurnVersionError"]
 
 # Versions of a saved turn. Raise ``Turn.version`` with every change that an older or newer worker could
 # not read, and add its sentence here.
@@ -44,6 +44,10 @@ ACTIVE = frozenset({State.UNDERSTAND, State.PLAN, State.EXECUTE, State.REFLECT, 
 
 TERMINAL = frozenset(State) - ACTIVE
 """States that are also the status of the answer's row."""
+
+
+SAVED = "saved"
+"""The entry of ``timings_ms`` for the time that looking up ahead has saved."""
 
 
 class Said(BaseModel):

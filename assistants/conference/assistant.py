@@ -11,7 +11,7 @@ from assistants.conference.entities import Entities
 from assistants.conference.found import best, found
 from assistants.conference.intents import Intent, router_examples
 from assistants.conference.offline import fixed_answer, offline_answer
-from assistants.conference.plan import make_plan
+from assistants.conference.plan import make_plan, what_is_searched
 from assistants.conference.prompting import REQUIRED_PROMPTS, answer_prompt
 from assistants.conference.relax import relax
 from assistants.conference.suggestions import suggest
@@ -26,7 +26,7 @@ from services.prompts import PromptFiles
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from assistants.interface import Toolbox, ToolCall, TurnView, Understood
+    from assistants.interface import Guess, Toolbox, ToolCall, TurnView, Understood
     from services.llm.calls import Prompt
     from services.llm.chain import LanguageModel
     from services.settings import Settings
@@ -69,15 +69,21 @@ class ConferenceAssistant(Assistant):
         conference_id = named.get("id") if isinstance(named, dict) else named
         return str(conference_id) if conference_id else settings.default_conference_id
 
+    async def guess(self, view: TurnView, toolbox: Toolbox) -> Guess:
+        """By rule, by the router, or from the conversation: see ``understanding.py``."""
+        return await self._started().guess(view, toolbox)
+
     async def understand(self, view: TurnView, model: LanguageModel, toolbox: Toolbox) -> Understood:
         """Rule, router or model: see ``understanding.py``."""
-        if self._understander is None:
-            raise ConfigurationError("The conference assistant has not been started")
-        return await self._understander.understand(view, model, toolbox)
+        return await self._started().understand(view, model, toolbox)
 
     def plan(self, view: TurnView) -> list[ToolCall]:
         """By the plan table."""
         return make_plan(view)
+
+    def same_call(self, made: ToolCall, planned: ToolCall) -> bool:
+        """Where the index chooses its way itself (``mode``), ``use_faceted`` makes no difference."""
+        return made.tool == planned.tool and what_is_searched(made) == what_is_searched(planned)
 
     def relax(self, view: TurnView) -> list[ToolCall]:
         """One thing more given up."""
@@ -122,6 +128,11 @@ class ConferenceAssistant(Assistant):
     def suggestions(self, view: TurnView) -> Sequence[str]:
         """Two or three questions that can be answered from here."""
         return suggest(view)
+
+    def _started(self) -> Understander:
+        if self._understander is None:
+            raise ConfigurationError("The conference assistant has not been started")
+        return self._understander
 
     @property
     def prompt_version(self) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "SEARCH_SESSIONS",
     "SEARCH_SPEAKERS",
     "make_plan",
+    "what_is_searched",
 ]
 
 SEARCH_SESSIONS = "search_sessions"
@@ -53,6 +54,12 @@ def make_plan(view: TurnView) -> list[ToolCall]:
     if intent == Intent.RECOMMENDATION and not Entities.of(view.understanding).topic:
         tools = (SEARCH_SESSIONS,)  # "what should I not miss?": the programme has highlights, a hall of booths has none
     return [ToolCall(tool=tool, arguments=arguments(view, tool)) for tool in tools]
+
+
+def what_is_searched(call: ToolCall) -> dict[str, Any]:
+    """A call's arguments without those that change nothing."""
+    ignored = {"use_faceted"} if call.arguments.get("mode") else frozenset[str]()
+    return {key: value for key, value in call.arguments.items() if key not in ignored}
 
 
 def arguments(view: TurnView, tool: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from assistants.conference.question import (
 )
 from assistants.conference.reading import Reading, read_question
 from assistants.conference.reference import asks_on, find_reference, leans_on_conversation
-from assistants.interface import Understanding, Understood
+from assistants.interface import Guess, Understanding, Understood
 from assistants.language import LANGUAGES, LanguageGuesser
 from services.errors import ErleahError, ProviderError
 from services.logging import get_logger
@@ -76,29 +76,34 @@ class Understander:
         self._languages = languages
         self._prompts = prompts
 
-    async def understand(self, view: TurnView, model: LanguageModel, toolbox: Toolbox) -> Understood:
-        """What ``view.question`` asks for; failing services cost accuracy, never the turn."""
+    async def guess(self, view: TurnView, toolbox: Toolbox) -> Guess:
+        """What ``view.question`` asks for without a model, and whether that is sure enough to ask none."""
         question = normalise(view.question)
         earlier = [message.text for message in view.history if message.role == "user"]
         language = self._languages.guess(question, earlier)
         said = _says_nothing(question)
         if said is not None:
             entities = Entities(said=said)
-            return Understood(_understanding(Intent.CLARIFICATION, question, entities, language, 1.0))
-        facts = await _facts(view, toolbox)
-        reading = read_question(question, facts, view.now, language)
-        leans = leans_on_conversation(question, view.history, reading.rest)
+            return Guess(_understanding(Intent.CLARIFICATION, question, entities, language, 1.0), sure=True)
+        reading = read_question(question, await _facts(view, toolbox), view.now, language)
+        if leans_on_conversation(question, view.history, reading.rest):
+            return Guess(await self._from_conversation(view, question, reading), notes=reading)
         route = await self._route(question)
-        if model.has_model and (leans or route is None or not route.sure):
-            try:
-                parsed = await ask_model(question, view.history, model, self._prompts)
-            except ProviderError as error:
-                log.warning("understand.without_model", reason=type(error).__name__)
-            else:
-                return _as_the_model_says(parsed, question, reading)
-        if leans:
-            return Understood(await self._from_conversation(view, question, reading))
-        return Understood(_by_route(route, question, reading))
+        sure = route is not None and route.sure
+        return Guess(_by_route(route, question, reading), sure=sure, notes=reading)
+
+    async def understand(self, view: TurnView, model: LanguageModel, toolbox: Toolbox) -> Understood:
+        """What ``view.question`` asks for; failing services cost accuracy, never the turn."""
+        guess = view.guess or await self.guess(view, toolbox)
+        if guess.sure or not model.has_model:
+            return Understood(guess.understanding)
+        question = normalise(view.question)
+        try:
+            parsed = await ask_model(question, view.history, model, self._prompts)
+        except ProviderError as error:
+            log.warning("understand.without_model", reason=type(error).__name__)
+            return Understood(guess.understanding)
+        return _as_the_model_says(parsed, question, guess.notes)
 
     async def _route(self, question: str) -> Route | None:
         """The router's word, None while there is no embedder."""
