@@ -86,7 +86,7 @@ class Installation:
         self._started = 0
         data = json.loads((DATA / "conference.json").read_text(encoding="utf-8"))
         self.conference_id = str((data[0] if isinstance(data, list) else data)["id"])
-        self.receiver: ChildProcess
+        self._receiver: ChildProcess | None = None
         self.directus: Directus
         self.redis: RedisClient
         self.queue: JobQueue
@@ -123,9 +123,8 @@ class Installation:
                     webhook_secret=self._secrets.webhook_secret,
                     secret_from_env=True,
                 )
-            settings = self._settings() | {"QDRANT_URL": "embedded://"}
-            self.receiver = stack.enter_context(ChildProcess("webhook", folder=self.folder, settings=settings))
-            await _answers(f"{self.receiver_url}/health/live", self.receiver)
+            stack.callback(self.stop_receiver)
+            await self.start_receiver()
             self._stack = stack.pop_all()
         return self
 
@@ -151,6 +150,17 @@ class Installation:
     def websocket_url(self) -> str:
         """Where visitors watch."""
         return f"{self.directus.url.replace('http', 'ws', 1)}/websocket"
+
+    async def start_receiver(self) -> None:
+        """Start the receiver and wait until it answers."""
+        settings = self._settings() | {"QDRANT_URL": "embedded://"}
+        self._receiver = ChildProcess("webhook", folder=self.folder, settings=settings)
+        await _answers(f"{self.receiver_url}/health/live", self._receiver.start())
+
+    def stop_receiver(self) -> None:
+        """End the receiver: what Flows send then is lost."""
+        if self._receiver is not None:
+            self._receiver.stop()
 
     @asynccontextmanager
     async def model(self, *, tokens: int, tokens_per_second: float | None = None) -> AsyncIterator[Model]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 _ANSWERS = 10
-_WITHIN_S = 90.0
+_WITHIN_S = 150.0
 
 
 async def measure(house: Installation) -> list[Figure]:

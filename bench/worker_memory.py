@@ -20,7 +20,7 @@ __all__ = ["measure"]
 
 _TURNS = 50
 _LOOK_S = 0.1
-_LOOK_FOR_S = 12.0
+_LOOK_FOR_S = 60.0
 
 
 async def measure(house: Installation) -> list[Figure]:
@@ -41,7 +41,7 @@ async def measure(house: Installation) -> list[Figure]:
             await house.directus.create_items(MESSAGES, [question.row for question in questions])
             most, at_once = 0.0, 0
             ids = {"id": {"_in": [question.answer_id for question in questions]}}
-            async with asyncio.timeout(_LOOK_FOR_S * 3):
+            async with asyncio.timeout(_LOOK_FOR_S):
                 ended = 0
                 while ended < _TURNS:
                     await asyncio.sleep(_LOOK_S)
