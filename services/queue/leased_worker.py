@@ -121,6 +121,8 @@ class LeasedWorker(Worker):
         due: list[bytes] = await self._reader.zrangebyscore(
             self.queue_name, min="-inf", max=_now_ms(), start=0, num=self.queue_read_limit
         )
+        # What still runs here is not taken again, though its lease lapsed while Redis was away: renewing mends that.
+        due = [job_id for job_id in due if _decoded(job_id) not in self.tasks]
         while due and room > 0:
             candidates, due = due[:room], due[room:]
             for job_id, lease in await self._take(candidates):
