@@ -46,23 +46,32 @@ class Benchmark:
     """One row, or a few, of the table. ``limit_s`` bounds it; ``usual`` ones run without being named."""
 
     name: str
+    what: str
     measure: Callable[[Installation], Awaitable[list[Figure]]]
     limit_s: float
     usual: bool = True
 
 
 BENCHMARKS = (
-    Benchmark("reindex", reindexing.measure, 240),
-    Benchmark("queue", lambda house: queue_latency.measure(house.redis_url), 60),
-    Benchmark("pickup", pickup.measure, 180),
-    Benchmark("live", live_answers.measure, 180),
-    Benchmark("token-writes", token_writes.measure, 180),
-    Benchmark("turn-cost", turn_cost.measure, 180),
-    Benchmark("memory", worker_memory.measure, 180),
-    Benchmark("live-50", crowds.fifty, 180, usual=False),
-    Benchmark("live-200", crowds.two_hundred, 240, usual=False),
-    Benchmark("widgets-500", open_widgets.measure, 240, usual=False),
-    Benchmark("burst-1000", burst.measure, 400, usual=False),
+    Benchmark("reindex", "load and full reindex of the sample conference; a second reindex", reindexing.measure, 240),
+    Benchmark(
+        "queue", "enqueue to handler, and what a job costs", lambda house: queue_latency.measure(house.redis_url), 60
+    ),
+    Benchmark("pickup", "hook accepted to the step understand", pickup.measure, 180),
+    Benchmark("live", "one and ten answers at once, each watched by its visitor", live_answers.measure, 180),
+    Benchmark("token-writes", "for comparison: one awaited write per token", token_writes.measure, 180),
+    Benchmark("turn-cost", "CPU of a turn", turn_cost.measure, 180),
+    Benchmark("memory", "a worker with 50 turns in flight", worker_memory.measure, 180),
+    Benchmark("live-50", "fifty answers at once, one worker process, watched", crowds.fifty, 180, usual=False),
+    Benchmark(
+        "live-200",
+        "two hundred at once, two worker processes, unwatched and watched",
+        crowds.two_hundred,
+        240,
+        usual=False,
+    ),
+    Benchmark("widgets-500", "an update to its widget, with 500 open", open_widgets.measure, 240, usual=False),
+    Benchmark("burst-1000", "a thousand messages in ten seconds", burst.measure, 400, usual=False),
 )
 
 
@@ -94,9 +103,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [benchmark.name for benchmark in BENCHMARKS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--all", action="store_true", help="those too that take long")
+    parser.add_argument("--list", action="store_true", help="name the benchmarks and do nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder and keep logs and databases")
     wanted = parser.parse_args(arguments)
-    chosen = [each for each in BENCHMARKS if (each.name in wanted.only if wanted.only else each.usual)]
+    if wanted.list:
+        for each in BENCHMARKS:
+            print(f"{each.name:<14}{'' if each.usual else 'when named: '}{each.what}")
+        return 0
+    chosen = [each for each in BENCHMARKS if (each.name in wanted.only if wanted.only else each.usual or wanted.all)]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="erleah-bench-") as temporary:
         folder = wanted.keep or Path(temporary)
