@@ -23,6 +23,7 @@ from services.answer_ids import answer_id_of
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import Job, ReindexJob, SearchJob
 from services.redis import connect_redis
+from services.redis_keys import BREAKER_PREFIX
 from services.settings import Settings
 from standins.models import ModelStandIn, Script
 from tests.e2e.directus_server import DirectusServer, Rest, provision_directus, start_directus
@@ -31,12 +32,12 @@ from tests.e2e.redis_server import RedisServer
 from tests.e2e.visitor import Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from standins.models import RecordedRequest
 
-__all__ = ["ANSWER", "CONFERENCE_ID", "WRITES", "Stack", "shared_stack", "stack", "until"]
+__all__ = ["ANSWER", "CONFERENCE_ID", "WRITES", "Stack", "eventually", "shared_stack", "stack", "until"]
 
 T = TypeVar("T")
 
@@ -54,6 +55,9 @@ LLM_TIMEOUT_S = 2.0
 """A stalled provider costs a test this long; the stand-in's own pauses are far shorter."""
 
 _LOOK_S = 0.05
+
+_UNDER_PRESSURE = 503
+"""Directus's answer for a moment after its start: ask again."""
 
 
 @dataclass
@@ -77,12 +81,11 @@ class Stack:
 
     # Processes.
 
-    def spare_worker(self, **settings: str) -> ErleahProcess:
+    def spare_worker(self, *, grace_s: float | None = None) -> ErleahProcess:
         """One more worker on the same queue, with an empty index of its own; it ends with the test."""
-        name = f"spare-worker-{uuid4().hex[:6]}"
-        spare = ErleahProcess(
-            "worker", self.settings | {"QDRANT_URL": "embedded://"} | settings, self.folder, name=name
-        )
+        name = f"spare-worker-{len(self.spares)}"
+        own = self.settings | {"QDRANT_URL": "embedded://"}
+        spare = ErleahProcess("worker", own, self.folder, name=name, grace_s=grace_s)
         self.spares.append(spare)
         spare.start()
         return spare
@@ -97,15 +100,6 @@ class Stack:
         finally:
             self.worker.stop()
             self.worker.start()
-
-    def holder(self, message_id: str) -> ErleahProcess | None:
-        """The worker that runs the turn of a message now."""
-        with redis.Redis(port=self.redis.port, socket_timeout=5) as client:
-            lease: Any = client.get(f"arq:in-progress:turn:{message_id}")
-        if lease is None:
-            return None
-        pid = int(lease.decode().rpartition(":")[0].split("-")[-2])
-        return next(worker for worker in (self.worker, *self.spares) if worker.is_running and worker.pid == pid)
 
     def all_output(self) -> str:
         """Every line that any process has written since the first start, Directus's too."""
@@ -173,7 +167,13 @@ class Stack:
 
     async def call(self, method: str, path: str, *, json: Any = None, params: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - any JSON
         """Call Directus with Erleah's token, beside Erleah's own client; the ``data`` of the answer."""
-        return await asyncio.to_thread(self.rest.data, method, path, json=json, params=params)
+        while True:
+            answer = await asyncio.to_thread(self.rest.call, method, path, json=json, params=params)
+            if answer.status_code != _UNDER_PRESSURE:
+                break
+            await asyncio.sleep(_LOOK_S)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json()["data"] if answer.content else None
 
     def visitor(self, conference_id: str = CONFERENCE_ID) -> Visitor:
         """A visitor, not yet arrived."""
@@ -223,6 +223,15 @@ async def until(what: Callable[[], T], within_s: float = 10.0) -> T:
             if found := what():
                 return found
             await asyncio.sleep(0.01)
+
+
+async def eventually(what: Callable[[], Awaitable[T]], within_s: float = 10.0) -> T:
+    """As ``until``, for what has to be waited for itself. Raises TimeoutError."""
+    async with asyncio.timeout(within_s):
+        while True:
+            if found := await what():
+                return found
+            await asyncio.sleep(_LOOK_S)
 
 
 def _settings(directus: DirectusServer, redis_server: RedisServer, model: ModelStandIn, folder: Path) -> dict[str, str]:
@@ -313,6 +322,10 @@ def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def stack(shared_stack: Stack) -> Iterator[Stack]:
     """The stack, all of it running; whatever a test stops is started again."""
     _mend(shared_stack)
+    with redis.Redis(port=shared_stack.redis.port, socket_timeout=5) as client:
+        # A provider that failed in one test is asked again in the next.
+        for key in client.scan_iter(match=f"{BREAKER_PREFIX}*"):
+            client.delete(key)
     shared_stack.model.reply_with(WRITES)
     shared_stack.model.requests.clear()
     yield shared_stack

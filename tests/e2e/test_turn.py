@@ -52,8 +52,8 @@ def is_whole(row: dict[str, Any]) -> None:
     assert (row["outcome"], row["language"]) == ("answered", "en")
     metadata = row["metadata"]
     assert set(metadata) >= METADATA, METADATA - set(metadata)
-    assert set(metadata["timings_ms"]) == TIMINGS
-    assert set(metadata["usage"]) == USAGE
+    assert set(metadata["timings_ms"]) >= TIMINGS
+    assert set(metadata["usage"]) >= USAGE
     assert metadata["usage"]["output_tokens"] > 0
     assert row["cost_usd"] == metadata["usage"]["cost_usd"] > 0
     assert 0 < row["first_token_ms"] <= row["total_ms"] == metadata["timings_ms"]["total"]
