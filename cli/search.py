@@ -63,12 +63,52 @@ async def _search(settings: Settings, job: SearchJob) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    if not found["results"]:
+    """Rows on stdout; what was filtered, decided and corrected on stderr."""
+    say(f"mode {found['mode']}; {_filters(found.get('filters', {}))}")
+    for line in _reasons(found.get("explain", {})):
+        say(line)
+    for place, hit in enumerate(found["results"], start=1):
+        _row(f"{place:>3}.", hit)
+    if found["results"]:
+        return
+    near = found.get("near", [])
+    if not near:
         say("Nothing found. Is the conference indexed? erleah reindex --wait")
         return
-    say(f"mode {found['mode']}")
-    for place, hit in enumerate(found["results"], start=1):
-        data(f"{place:>3}. {hit['score']:.3f}  {hit['title']}")
-        best = sorted(hit["facet_scores"].items(), key=lambda pair: -pair[1])
-        if best:
-            data("             " + ", ".join(f"{facet} {score:.2f}" for facet, score in best))
+    say("Nothing here on that. Nearest, and not an answer:")
+    for hit in near:
+        _row("   ~", hit)
+
+
+def _row(mark: str, hit: dict[str, Any]) -> None:
+    data(f"{mark} {hit['score']:.3f}  {hit['title']}")
+    parts = hit.get("parts") or {}
+    if parts:
+        data(f"             meaning {parts['meaning']:.2f} (best facet {parts['facets']:.2f}, profile "
+             f"{parts['master']:.2f}), words {parts['words']:.0%}")  # fmt: skip
+    best = sorted(hit["facet_scores"].items(), key=lambda pair: -pair[1])
+    if best:
+        data("             " + ", ".join(f"{facet} {score:.2f}" for facet, score in best))
+
+
+def _filters(applied: dict[str, Any]) -> str:
+    named = [f"conference {applied.get('conference_id', '?')}"]
+    named += [f"from {start or 'the beginning'} to {end or 'the end'}" for start, end in applied.get("times", [])]
+    if applied.get("rooms"):
+        named.append("in " + " or ".join(applied["rooms"]))
+    return "only " + ", ".join(named)
+
+
+def _reasons(explain: dict[str, Any]) -> list[str]:
+    """What the search made of the question, in sentences; none for modes that explain nothing."""
+    lines: list[str] = []
+    if "evidence" in explain:
+        lines.append(f"evidence {explain['evidence']:.2f}, an answer needs {explain['threshold']:.2f}")
+    if explain.get("has_subject") is False:
+        lines.append("the question names no subject: whatever the filters leave is an answer")
+    lines += [f"{word!r} taken for {meant!r}" for word, meant in explain.get("corrected", {}).items()]
+    if explain.get("unknown_names"):
+        lines.append(f"nobody and nothing here is called {', '.join(explain['unknown_names'])}")
+    if explain.get("words_indexed") is False:
+        lines.append("the index has no words yet, meaning alone was compared: erleah reindex --full")
+    return lines

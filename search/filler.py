@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from services.embeddings.embedder import Embedder
 
-__all__ = ["FILLER", "Filler", "has_subject"]
+__all__ = ["FILLER", "FILLER_STEMS", "Filler", "has_subject"]
 
 FILLER: Mapping[EntityType, tuple[str, ...]] = {
     EntityType.SESSIONS: (
@@ -89,15 +89,16 @@ _SHARE = 0.7
 _NOTHING_LEFT = 0.2
 """A question of whose unit vector less than this is left has no subject, and is searched for as it is."""
 
-_FILLER_STEMS = frozenset(
+FILLER_STEMS = frozenset(
     stem(part) for said in FILLER.values() for one in said for token in tokens(one) for part in token.parts
 )
+"""Words of asking."""
 
 
 def has_subject(question: str) -> bool:
     """Whether any word of the question is more than a way of asking."""
     return any(
-        part not in FUNCTION_WORDS and stem(part) not in _FILLER_STEMS
+        part not in FUNCTION_WORDS and stem(part) not in FILLER_STEMS
         for token in tokens(question)
         for part in token.parts
     )

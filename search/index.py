@@ -35,6 +35,9 @@ _MAX_QUESTION_CHARS = 2_000
 _AUTO_FACETS, _AUTO_MASTERS, _AUTO_WORDS = 15, 5, 3
 """Points fetched for each wanted entity in ``auto``."""
 
+_AUTO_LEAST = 10
+"""However few are wanted, as many come near as if it were ten: their scores decide whether there is an answer."""
+
 _NEAR = 3
 """Offers in place of an answer."""
 
@@ -137,7 +140,7 @@ class SearchIndex:
         """Mode ``auto``: facets, profiles and words at once, and a decision whether that is an answer."""
         text = query.text[:_MAX_QUESTION_CHARS]
         master, facets = master_name(query.entity_type), facets_name(query.entity_type)
-        where, limit = _conditions(query), query.limit
+        where, limit = _conditions(query), max(query.limit, _AUTO_LEAST)
         subject = await self._filler.taken_out(vector, query.entity_type) if text.strip() else vector
         wanted = [
             Nearest(facets, subject, limit * _AUTO_FACETS, where),
@@ -147,10 +150,10 @@ class SearchIndex:
         if wording.weights:
             wanted.append(Nearest(master, wording.weights, limit * _AUTO_WORDS, where))
         facet_hits, master_hits, *word_hits = await self._vectors.search_many(wanted)
-        found = ranked_by_all(facet_hits, master_hits, word_hits[0] if word_hits else [], limit)
+        found = ranked_by_all(facet_hits, master_hits, word_hits[0] if word_hits else [])
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
         has_any = not has_subject(text)
-        strength = evidence(found, wording)
+        strength = evidence(found, wording, filtered=bool(query.times or query.rooms))
         explain = {
             "evidence": round(strength, 4),
             "threshold": self._thresholds.auto,
@@ -161,7 +164,7 @@ class SearchIndex:
         }
         filters = _filters_applied(query)
         if has_any or strength >= self._thresholds.auto:
-            return SearchResult(query.mode, tuple(found), filters, explain=explain)
+            return SearchResult(query.mode, tuple(found[: query.limit]), filters, explain=explain)
         return SearchResult(query.mode, (), filters, near=tuple(found[:_NEAR]), explain=explain)
 
     async def _wording(self, query: SearchQuery, text: str) -> Wording:

@@ -13,6 +13,7 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extractOne
 
 from search.collection_names import master_name
+from search.filler import FILLER_STEMS
 from search.words import FUNCTION_WORDS, number_of, stem, tokens
 from services.vectors import Match
 
@@ -44,9 +45,10 @@ _MAX_CAPITALS = 0.3
 _MIN_KNOWN = 0.5
 """Below this share of known words a question is in another language than the texts: what it lacks tells nothing."""
 
-_SHORT, _LONG = 5, 8
+_SHORT, _LONG = 6, 8
 _TYPING_ERRORS = {False: 1, True: 2}
-"""In words of 5 letters or more, and of 8 or more."""
+"""In words of 6 letters or more, and of 8 or more. Names only: other words that no text has are as a rule spelt
+well ("patient" is not "patent"), and their meaning is the vectors' to find."""
 
 _MISTYPED_WEIGHT = 0.8
 
@@ -81,8 +83,11 @@ class Lexicon:
             written.update(part for part, _ in found)
             named.update(part for part, looks_named in found if looks_named)
             self._in_texts.update({stem(part) for part, _ in found})
-        self._words = tuple(word for word in written if len(word) >= _SHORT)
-        self._names = tuple(word for word in self._words if named[word] >= _NAMED_AT_LEAST * written[word])
+        self._names = tuple(
+            word
+            for word, count in written.items()
+            if len(word) >= _SHORT - 1 and named[word] >= _NAMED_AT_LEAST * count
+        )
         self._tells_names = sum(named.values()) <= _MAX_CAPITALS * max(1, sum(written.values()))
 
     def weight(self, stemmed: str) -> float:
@@ -113,36 +118,38 @@ class Lexicon:
         return Wording(
             {number_of(word): weight / total for word, weight in weights.items()} if total else {},
             len(names),
-            tuple(
-                token.written
-                for token in names
-                if not any(self.knows(part) or part in corrected for part in token.parts)
-            ),
+            tuple(token.written for token in names if token.parts[0] not in corrected and not self._has(token)),
             corrected,
         )
 
     def _nearest(self, part: str) -> str | None:
-        """The word that was meant: one typing error away (two in long words), with the same first letter."""
-        if len(part) < _SHORT or not self._words:
+        """The name that was meant: one typing error away (two in long words), with the same first letter."""
+        if len(part) < _SHORT:
             return None
-        long = len(part) >= _LONG
         found = extractOne(
             part,
-            [word for word in (self._words if long else self._names) if word[0] == part[0]],
+            [name for name in self._names if name[0] == part[0]],
             scorer=OSA.distance,
-            score_cutoff=_TYPING_ERRORS[long],
+            score_cutoff=_TYPING_ERRORS[len(part) >= _LONG],
         )
         return str(found[0]) if found else None
 
     def _names_in(self, asked: list[Token]) -> list[Token]:
         content = [token for token in asked if token.parts[0] not in FUNCTION_WORDS]
         names = [token for token in content if token.looks_named]
-        foreign = sum(self._is_known(token) for token in asked) < _MIN_KNOWN * len(asked)
+        foreign = sum(map(self._is_ordinary, asked)) < _MIN_KNOWN * len(asked)
         shouted = len(names) > 2 and len(names) == len(content)  # noqa: PLR2004 - "PYTHON TESTING TALKS", not a name
         return [] if foreign or shouted or not self._tells_names else names
 
-    def _is_known(self, token: Token) -> bool:
-        return token.looks_named or token.parts[0] in FUNCTION_WORDS or any(map(self.knows, token.parts))
+    def _is_ordinary(self, token: Token) -> bool:
+        """Whether a question in the texts' own language may well have the word."""
+        known = token.parts[0] in FUNCTION_WORDS or stem(token.parts[0]) in FILLER_STEMS
+        return known or token.looks_named or self._has(token)
+
+    def _has(self, token: Token) -> bool:
+        """Whether a text has the word, or all that it is joined of."""
+        whole, *pieces = token.parts
+        return self.knows(whole) or (bool(pieces) and all(map(self.knows, pieces)))
 
 
 class Lexicons:

@@ -79,10 +79,8 @@ def ranked_by_facets(hits: Iterable[Hit], limit: int) -> list[Found]:
     )
 
 
-def ranked_by_all(
-    facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hits: Sequence[Hit], limit: int
-) -> list[Found]:
-    """Entities by ``auto_score``, best first.
+def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hits: Sequence[Hit]) -> list[Found]:
+    """All entities among the hits by ``auto_score``, best first.
 
     Profiles and facets that are not among the hits are given the last hit's score, which theirs can't
     exceed; a profile that is not among the hits by words has none of them.
@@ -107,7 +105,7 @@ def ranked_by_all(
             "words": shared,
         }
         found.append(_found(payload, auto_score(meaning, shared), facets, parts))
-    return _best(found, limit)
+    return _best(found, len(found))
 
 
 def _by_entity(hits: Iterable[Hit]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:

@@ -10,6 +10,7 @@ from services.logging import bind_trace, get_logger
 
 if TYPE_CHECKING:
     from search.index import SearchIndex
+    from search.query import Found
     from services.queue.jobs import SearchJob
 
 __all__ = ["run_search"]
@@ -18,7 +19,9 @@ log = get_logger(__name__)
 
 
 async def run_search(job: SearchJob, index: SearchIndex) -> dict[str, Any]:
-    """Search and give ``{mode, filters, results: [{id, title, score, facet_scores, ...}]}``.
+    """Search and give ``{mode, filters, results: [{id, title, score, facet_scores, parts, ...}], near, explain}``.
+
+    ``near`` has what came nearest where nothing was an answer, in the shape of ``results``.
 
     Raises InvalidInputError for an entity type that is not indexed.
     """
@@ -40,15 +43,19 @@ async def run_search(job: SearchJob, index: SearchIndex) -> dict[str, Any]:
     return {
         "mode": found.mode.value,
         "filters": found.filters,
-        "results": [
-            {
-                "id": hit.entity_id,
-                "title": hit.title,
-                "score": round(hit.score, 4),
-                "facet_scores": {key: round(score, 4) for key, score in hit.facet_scores.items()},
-                "facet_matches": hit.facet_matches,
-                "type": hit.entity_type.value,
-            }
-            for hit in found.results
-        ],
+        "results": [_row(hit) for hit in found.results],
+        "near": [_row(hit) for hit in found.near],
+        "explain": found.explain,
+    }
+
+
+def _row(hit: Found) -> dict[str, Any]:
+    return {
+        "id": hit.entity_id,
+        "title": hit.title,
+        "score": round(hit.score, 4),
+        "facet_scores": {key: round(score, 4) for key, score in hit.facet_scores.items()},
+        "facet_matches": hit.facet_matches,
+        "type": hit.entity_type.value,
+        "parts": hit.parts,
     }

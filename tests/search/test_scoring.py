@@ -97,7 +97,7 @@ def test_the_default_knows_entities_by_any_way() -> None:
     """Seen only by profile, only by a facet, only by words: all are ranked; the least score stands in."""
     facets = [hit("f", "a", 0.9), hit("both", "a", 0.6)]
     masters = [hit("m", None, 0.8), hit("both", None, 0.4)]
-    ranked = ranked_by_all(facets, masters, [hit("w", None, 0.9)], 10)
+    ranked = ranked_by_all(facets, masters, [hit("w", None, 0.9)])
     by_id = {found.entity_id: found for found in ranked}
     assert by_id["f"].score == pytest.approx(auto_score(meaning_score([0.9], 0.4, 0.6), 0.0), abs=1e-4)
     assert by_id["m"].score == pytest.approx(auto_score(meaning_score([], 0.8, 0.6), 0.0), abs=1e-4)
