@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.erleah-installed
 
-.PHONY: help setup demo test test-fast bench eval lint up down system-packages
+.PHONY: help setup demo test test-fast bench chaos eval lint up down system-packages
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ bench: setup system-packages  ## prints a table and writes bench/results/latest.
 
 eval: setup  ## how well the search finds, on judged questions: a table, and bench/results/eval.json
 	$(BIN)/python -m evals $(ARGS)
+
+chaos: setup system-packages  ## every fault on real processes; writes bench/results/chaos.json
+	$(BIN)/python -m chaos $(ARGS)
 
 lint: setup  ## what CI checks before the tests
 	$(BIN)/ruff check .

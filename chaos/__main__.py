@@ -41,8 +41,8 @@ async def _run(chosen: Sequence[Fault], folder: Path, *, quick: bool) -> list[Ta
             began = time.monotonic()
             tally = await Scene(house, fault, numbers, quick=quick).play()
             tallies.append(tally)
-            verdict = "kept" if tally.is_kept else "BROKEN"
-            _say(f"{fault.name}: {verdict}, {time.monotonic() - began:.0f} s")
+            load = os.getloadavg()[0]
+            _say(f"{table([tally]).partition(chr(10))[2]}\n  … {time.monotonic() - began:.0f} s, load {load:.1f}")
     return tallies
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Scene"]
 
-_QUIET_WITHIN_S = 45.0
+_QUIET_WITHIN_S = 60.0
 """Two sweeps and an answer; a message that has none by then is lost."""
 
 

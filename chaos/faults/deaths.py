@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS"]
 
 _KILLS = 3
+"""Of each kind; half of it in a quick run."""
 _CLAIM = b"erleah:turn-lease:"
 _LATER_S = 0.02
 """A turn that has just been claimed is in ``understand`` this much later (the stand-in takes 1 s for it)."""
@@ -33,12 +34,14 @@ class _Killer:
         self._scene = scene
         self._word = word
         self._later_s = later_s
-        self.done = asyncio.Event()
+        self.killed: asyncio.Future[Replica] = asyncio.get_running_loop().create_future()
+        self._is_due = False
         for replica in scene.house.replicas:
             replica.to_redis.after = partial(self._look, replica)
 
     def _look(self, replica: Replica, chunk: bytes) -> None:
-        if self._word in chunk and not self.done.is_set():
+        if self._word in chunk and not self._is_due:
+            self._is_due = True
             for each in self._scene.house.replicas:
                 each.to_redis.after = None
             if self._later_s:
@@ -49,31 +52,24 @@ class _Killer:
     def _kill(self, replica: Replica) -> None:
         replica.signal(signal.SIGKILL)
         self._scene.injected(mark=True)
-        self.done.set()
+        self.killed.set_result(replica)
 
 
 async def _kills(scene: Scene, arm: Callable[[], _Killer]) -> None:
-    async with asyncio.TaskGroup() as together:
-        flowing = together.create_task(scene.traffic.flow(60))
-        for _ in range(2 if scene.seconds(2) < 2 else _KILLS):
+    """Kill one of the two, let the other go on, then start the killed one again; several times."""
+    for _ in range(round(scene.seconds(_KILLS))):
+        async with asyncio.TaskGroup() as together:
+            together.create_task(scene.traffic.flow(scene.seconds(5)))
             killer = arm()
-            await asyncio.wait_for(killer.done.wait(), 15)
-            await _start_again(scene)
-            await asyncio.sleep(1)
-        flowing.cancel()
+            killed = await asyncio.wait_for(killer.killed, 15)
+        await scene.traffic.settled(40)
+        await asyncio.to_thread(killed.process.wait)
+        await asyncio.to_thread(killed.process.start)
     await _nothing_paid_twice(scene)
-
-
-async def _start_again(scene: Scene) -> None:
-    for replica in scene.house.replicas:
-        if not replica.process.is_running:
-            await asyncio.sleep(0.5)
-            await asyncio.to_thread(replica.process.start)
 
 
 async def _nothing_paid_twice(scene: Scene) -> None:
     """Understanding that had ended is not asked of the model again."""
-    await scene.traffic.settled(30)
     if "understand" in scene.tally.fault:
         return
     paid: dict[str, int] = {}
