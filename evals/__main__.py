@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from evals.conference import SAMPLE, conference_id_of, indexed, judged
 from evals.configurations import CONFIGURATIONS, ask_with
 from evals.measures import Figure, figures
+from evals.router import evaluate_router
 from search.query import SearchQuery
 from services.embeddings.local import LocalEmbedder
 
@@ -110,6 +111,7 @@ async def _run(chosen: Sequence[str], folder: Path) -> list[Figure]:
     for embedder in _embedders(chosen):
         print(f"{embedder.identity} …", file=sys.stderr)
         found += await evaluate(embedder, folder)
+        found += await evaluate_router(embedder, folder / "queries.jsonl")
         await embedder.aclose()
     return found
 

@@ -93,10 +93,22 @@ async def _index_with_neighbours(place: _Place, services: IngestServices) -> Ind
     stored = await services.index.stored_entity(place.entity_type, place.entity_id)
     neighbours = _neighbours_of_stored(place.entity_type, stored)
     report, row = await _index_until_settled(place, services)
+    if place.entity_type is EntityType.SESSIONS:
+        await _forget_programme(row, stored, services)
     neighbours |= _neighbours_of_row(row)
     for neighbour in sorted(neighbours, key=lambda one: one.entity_id):
         report += await _index_one(neighbour, services)
     return report
+
+
+async def _forget_programme(row: Row | None, stored: StoredEntity | None, services: IngestServices) -> None:
+    """Drop what is cached of the conferences that the session is or was of: their days, breaks and rooms.
+
+    They are dropped when the row has settled, so that nothing read before the change is cached after it.
+    """
+    conferences = {row.conference_id if row else None, stored.payload.get("conference_id") if stored else None}
+    for conference_id in conferences - {None}:
+        await services.redis.delete(redis_keys.conference(str(conference_id)))
 
 
 async def _index_one(place: _Place, services: IngestServices) -> IndexReport:

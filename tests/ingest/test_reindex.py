@@ -408,6 +408,22 @@ async def test_a_changed_conference_is_dropped_from_the_cache(house: House) -> N
     assert await house.services.redis.get(key) is None
 
 
+async def test_a_changed_session_drops_what_is_cached_of_its_conference(house: House) -> None:
+    """Its rooms, days and breaks are read from the sessions; also when the session is gone, or new."""
+    await house.run(ReindexJob())
+    key = redis_keys.conference(CONFERENCE)
+    session = next(iter(await house.stored(EntityType.SESSIONS)))
+    for gone in (False, True):
+        await house.services.redis.set(key, "old")
+        if gone:
+            house.standin.tables.delete("sessions", session)
+        await house.change("sessions", session)
+        assert await house.services.redis.get(key) is None
+    await house.services.redis.set(key, "kept")
+    await house.change("exhibitors", next(iter(await house.stored(EntityType.EXHIBITORS))))
+    assert await house.services.redis.get(key) is not None
+
+
 async def test_a_deleted_conference_is_forgotten_with_all_it_had(house: House) -> None:
     """Nothing of it is found any more; other conferences stay."""
     await house.run(ReindexJob())

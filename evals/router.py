@@ -1,0 +1,164 @@
+"""How well the conference assistant's router knows what is wanted, on judged intents it has not learnt.
+
+The threshold for 97 % precision is chosen on the development half and applied to the held-out one.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistants.conference.cues import CUES
+from assistants.conference.intents import Intent, router_examples
+from assistants.conference.question import normalise, search_type_of
+from assistants.language import LanguageGuesser
+from assistants.router import SemanticRouter
+from evals.measures import Figure, with_confidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from assistants.router import Route
+    from services.embeddings.embedder import Embedder
+
+__all__ = ["INTENTS", "JudgedIntent", "Routed", "evaluate_router", "lowest_sure", "read_intents"]
+
+INTENTS = Path(__file__).with_name("intents.tsv")
+PRECISION = 0.97
+"""Of what the router decides alone, so much is to be right."""
+
+_CONFIG = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedIntent:
+    """A question and what it wants; ``held_out`` ones chose nothing."""
+
+    text: str
+    intent: Intent
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A judged question, where it was routed, in which language it seemed to be, and how long that took."""
+
+    judged: JudgedIntent
+    route: Route
+    language: str
+    took_ms: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the router knew what is wanted."""
+        return self.route.intent == self.judged.intent
+
+
+def read_intents(file: Path = INTENTS) -> list[JudgedIntent]:
+    """The judged intents; of each intent every second one is held out."""
+    seen: defaultdict[Intent, int] = defaultdict(int)
+    found: list[JudgedIntent] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            name, text = line.split("\t")
+            intent = Intent(name)
+            found.append(JudgedIntent(text, intent, held_out=bool(seen[intent] % 2)))
+            seen[intent] += 1
+    return found
+
+
+async def evaluate_router(embedder: Embedder, queries: Path | None = None) -> list[Figure]:
+    """The router's figures with one embedder, as rows of the table; ``queries`` adds specific against vague.
+
+    ``calls saved`` is the share of questions for which no model is asked, as the router is set; what a
+    call takes is not invented here, ``ms a question`` is the router's own time, embedding included.
+    """
+    router = SemanticRouter(embedder, router_examples(), CUES)
+    await router.start()
+    languages = LanguageGuesser()
+    routed = []
+    for judged in read_intents():
+        text = normalise(judged.text)
+        began = time.perf_counter()
+        route = await router.route(text)
+        took_ms = (time.perf_counter() - began) * 1000
+        routed.append(Routed(judged, route, languages.guess(text), took_ms))
+    development = [one for one in routed if not one.judged.held_out]
+    held_out = [one for one in routed if one.judged.held_out]
+    figures = _figures(embedder.family, "development", development) + _figures(embedder.family, "held out", held_out)
+    threshold = lowest_sure(development)
+    figures += _at_threshold(embedder.family, held_out, threshold)
+    figures.append(_plain(embedder.family, "development", "threshold at 97 %", threshold, len(development)))
+    english = [one for one in held_out if one.language == "en"]
+    others = [one for one in held_out if one.language != "en"]
+    figures.append(_share(embedder.family, "English", "accuracy", english, _is_right))
+    figures.append(_share(embedder.family, "other languages", "accuracy", others, _is_right))
+    milliseconds = statistics.median(one.took_ms for one in routed)
+    figures.append(_plain(embedder.family, "all", "p50 ms a question", milliseconds, len(routed)))
+    if queries is not None:
+        figures.append(await _search_types(embedder.family, router, _own_questions(queries)))
+    return figures
+
+
+def lowest_sure(routed: Sequence[Routed]) -> float:
+    """The lowest confidence from which the rest is right in 97 %; above all where there is none."""
+    ranked = sorted(routed, key=lambda one: one.route.confidence, reverse=True)
+    lowest, right = 1.01, 0
+    for count, one in enumerate(ranked, start=1):
+        right += one.right
+        if right / count >= PRECISION:
+            lowest = one.route.confidence
+    return lowest
+
+
+def _figures(family: str, kind: str, routed: Sequence[Routed]) -> list[Figure]:
+    sure = [one for one in routed if one.route.sure]
+    return [
+        _share(family, kind, "accuracy", routed, _is_right),
+        _share(family, kind, "precision when sure", sure, _is_right),
+        _share(family, kind, "calls saved", routed, lambda one: one.route.sure),
+    ]
+
+
+def _at_threshold(family: str, routed: Sequence[Routed], threshold: float) -> list[Figure]:
+    decided = [one for one in routed if one.route.confidence >= threshold]
+    return [
+        _share(family, "held out", "coverage at 97 %", routed, lambda one: one.route.confidence >= threshold),
+        _share(family, "held out", "precision there", decided, _is_right),
+    ]
+
+
+def _own_questions(queries: Path) -> list[tuple[str, str]]:
+    """The conference's own questions that have an answer, each with its kind."""
+    rows = (json.loads(line) for line in queries.read_text(encoding="utf-8").splitlines())
+    return [(row["query"], row["kind"]) for row in rows if row["kind"] in {"specific", "vague"}]
+
+
+async def _search_types(family: str, router: SemanticRouter, asked: Sequence[tuple[str, str]]) -> Figure:
+    """Specific or vague, on the conference's own judged questions, by the rules that stand in for the model."""
+    told = []
+    for text, kind in asked:
+        intent = Intent((await router.route(text)).intent)
+        told.append(float(search_type_of(text, intent).value == kind))
+    value, low, high = (round(one, 4) for one in with_confidence(told))
+    return Figure(_CONFIG, family, "own questions", "specific or vague", value, low, high, len(told))
+
+
+def _plain(family: str, kind: str, metric: str, value: float, n: int) -> Figure:
+    """A figure that has no interval."""
+    rounded = round(value, 3)
+    return Figure(_CONFIG, family, kind, metric, rounded, rounded, rounded, n)
+
+
+def _is_right(one: Routed) -> bool:
+    return one.right
+
+
+def _share(family: str, kind: str, metric: str, routed: Sequence[Routed], has: Callable[[Routed], bool]) -> Figure:
+    value, low, high = (round(one, 4) for one in with_confidence([float(has(one)) for one in routed]))
+    return Figure(_CONFIG, family, kind, metric, value, low, high, len(routed))
