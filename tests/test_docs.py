@@ -36,8 +36,8 @@ _NOT_OURS = {
     # Directus's own
     "WEBSOCKETS_ENABLED", "WEBSOCKETS_REST_AUTH", "CORS_ENABLED", "CORS_ORIGIN",
     "IMPORT_IP_DENY_LIST", "FLOWS_ENV_ALLOW_LIST",
-    # uvicorn's, and the demo's cache
-    "FORWARDED_ALLOW_IPS", "ERLEAH_CACHE_DIR",
+    # uvicorn's, the demo's cache, and where tests find a model
+    "FORWARDED_ALLOW_IPS", "ERLEAH_CACHE_DIR", "ERLEAH_TEST_FASTEMBED_PATH",
 }  # fmt: skip
 _PLACEHOLDERS = {"TRACE_ID"}
 _CONSTANTS = {"ERLEAH_PERMISSIONS"}
