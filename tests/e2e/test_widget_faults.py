@@ -34,7 +34,8 @@ async def test_an_answer_grows_where_no_websocket_gets_through(window: WindowPag
     window.server.takes_lines = False
     answer_id = await window.ask("Hello?")
     await window.server.write(answer_id, "By reading", seq=1)
-    await expect(window.text).to_have_text("By reading")
+    # The tries to connect, which take longer and longer, don't put the reading off.
+    await expect(window.text).to_have_text("By reading", timeout=4_000)
     await window.server.write(answer_id, "By reading alone.", seq=2, status="completed")
     await expect(window.text).to_have_text("By reading alone.")
     await window.is_idle()
@@ -154,6 +155,18 @@ async def test_a_question_whose_reply_was_lost_is_not_asked_twice(window: Window
     assert len(window.server.asked) == 2
 
 
+async def test_the_same_words_as_before_are_asked_again_though_their_first_try_failed(window: WindowPage) -> None:
+    first = await window.ask("And now?")
+    await window.server.write(first, "Noon.", seq=1, status="completed")
+    await window.is_idle()
+    window.server.fail("ask", 503)
+    await window.type("And now?")
+    await window.retry.click()
+    second = await window.server.question(2)
+    await window.server.write(second, "Evening.", seq=1, status="completed")
+    await expect(window.text).to_have_text("Evening.")
+
+
 async def test_offline_the_text_stays_and_back_online_it_goes_out(window: WindowPage) -> None:
     await window.page.context.set_offline(offline=True)
     await window.type("Anyone?")
@@ -196,7 +209,8 @@ async def test_a_token_is_changed_before_it_is_too_old(window: WindowPage) -> No
 
 
 async def test_a_line_whose_token_has_expired_is_opened_again_with_a_new_one(window: WindowPage) -> None:
-    answer_id = await window.ask("Hello?")
+    async with window.page.expect_response("**/items/messages?**"):
+        answer_id = await window.ask("Hello?")
     window.server.events = False
     await window.server.write(answer_id, "Unseen.", seq=1)
     window.server.events = True

@@ -39,6 +39,7 @@ MARKUP = [
     "<template><script>alert(1)</script></template><noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
     "<a href=javascript:alert(1)>html link</a>",
     "<a href='https://ep.example' onclick=alert(1) id=field name=field>clobber</a>",
+    "<p data-x=1 aria-label=x class=notice id=status role=alert tabindex=0>attributes</p>",
     "[link](javascript:alert(1))",
     "[link](JaVaScRiPt:alert(1))",
     "[link](java&#10;script:alert(1))",
@@ -111,6 +112,14 @@ async def test_the_second_layer_alone_lets_no_markup_through_either(window: Wind
     assert found == []
     # The policy also holds in the inert document in which the sanitiser reads; what it says of that is no breach.
     window.watch.console.clear()
+
+
+async def test_of_an_image_its_words_are_shown_and_nothing_is_loaded(window: WindowPage) -> None:
+    answer_id = await window.ask("Where?")
+    await window.server.write(
+        answer_id, "![The **map**](https://evil.example/map.png) of it", seq=1, status="completed"
+    )
+    await expect(window.text).to_have_text("The map of it")
 
 
 async def test_questions_and_suggestions_are_text_too(window: WindowPage) -> None:

@@ -7,7 +7,9 @@ const marked = new Marked({
   breaks: true,
   renderer: {
     html: ({ text }) => (/^<br\s*\/?>\s*$/i.test(text) ? "<br>" : escapeHtml(text)),
-    image: ({ text }) => escapeHtml(text),
+    image({ text, tokens }) {
+      return escapeHtml(tokens ? this.parser.parseInline(tokens, this.parser.textRenderer) : text);
+    },
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
     heading({ tokens, depth }) {
       const level = Math.min(depth + 2, 6); // below the page's own headings
