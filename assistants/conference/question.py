@@ -122,6 +122,8 @@ def names_in(text: str, language: str = "en") -> list[str]:
             # The first word of a sentence is capital anyway; what follows it may be a name.
             first, _, rest = name.partition(" ")
             name = rest if first.lower() in _EMPTY_WORDS or not rest else name
+        while language == "de" and " " in name and name.split(" ", 1)[0].lower() in _EMPTY_WORDS:
+            name = name.split(" ", 1)[1]  # "zum Thema Testen"
         if language == "de" and " " not in name and not _UNUSUAL.search(name):
             continue
         if len(name) > 1 and name.lower() not in _EMPTY_WORDS and not name.isdigit():
