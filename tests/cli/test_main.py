@@ -18,6 +18,8 @@ def unconfigured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DIRECTUS_API_KEY", raising=False)
     monkeypatch.delenv("DIRECTUS_WEBHOOK_SECRET", raising=False)
     monkeypatch.chdir(tmp_path)
+    # Loggers are set up for a whole process; here they would stay so for other tests.
+    monkeypatch.setattr("cli.terminal.configure_logging", lambda _settings: None)
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
