@@ -24,6 +24,7 @@ COMMANDS = {
     "search": "cli.search:search",
     "ask": "cli.ask:ask",
     "status": "cli.status:status",
+    "replay": "cli.replay:replay",
     "webhook": "cli.processes:webhook",
     "worker": "cli.processes:worker",
     "health": "cli.health:health",

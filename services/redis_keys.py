@@ -25,6 +25,8 @@ __all__ = [
     "METRICS",
     "PROGRESS_TTL_S",
     "RATE_LIMIT_PREFIX",
+    "RECORDINGS",
+    "RECORDINGS_AT_MOST",
     "RESULT_TTL_S",
     "SWEEP_LOCK",
     "TURN_DONE_TTL_S",
@@ -40,6 +42,7 @@ __all__ = [
     "conversation_waiting",
     "job_progress",
     "job_result",
+    "recording",
     "turn",
     "turn_last_row",
     "turn_lease",
@@ -88,6 +91,12 @@ METRICS = "erleah:metrics"
 SWEEP_LOCK = "erleah:sweep"
 """String: which process swept last. A little less than the time between two sweeps."""
 
+RECORDINGS = "erleah:recordings"
+"""Sorted set: message ids of the recorded turns, by when they ended (Unix s). As long as the newest recording."""
+
+RECORDINGS_AT_MOST = 1000
+"""Recordings kept, whatever their age: 10 kB each are 10 MB of Redis."""
+
 WORKERS_PATTERN = "erleah:worker:*"
 """Matches the heartbeats of all workers."""
 
@@ -105,6 +114,11 @@ def turn_lease(message_id: str) -> str:
 def turn_last_row(message_id: str) -> str:
     """String, JSON: the last write of a turn that more than one worker had, against late writes. TURN_DONE_TTL_S."""
     return f"erleah:turn-last-row:{message_id}"
+
+
+def recording(message_id: str) -> str:
+    """String, zlib over JSON: how the turn of this user message went, for ``erleah replay``. RECORD_TURNS_DAYS."""
+    return f"erleah:recording:{message_id}"
 
 
 def cancel_flag(answer_id: str) -> str:

@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     turn_max_cost_usd: Annotated[float, Field(gt=0, le=1000)] = 0.50
     stream_interval_ms: Annotated[int, Field(ge=10, le=10_000)] = 100
     worker_max_turns: Annotated[int, Field(ge=1, le=10_000)] = 200
+    record_turns_days: Annotated[int, Field(ge=0, le=90)] = 7
     default_conference_id: str | None = None
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -21,6 +21,7 @@ from worker.answer_row import new_fields
 from worker.conversation_line import Place
 from worker.ending import end_failed, mark, settle
 from worker.intake import Incoming, read_incoming, read_talk
+from worker.recording import TurnRecorder
 from worker.services import StepServices
 from worker.signals import HandedOver, LeaseLost, RowGone
 from worker.turn import Turn
@@ -100,14 +101,17 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     is_on_screen = claim.attempt > 1 and await _is_on_screen(turn.answer_id, services)
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
     live.is_on_screen = is_on_screen
+    recorder = TurnRecorder(turn, services.model, services.toolbox, services.settings)
     services.watch.enter(live)
     try:
         if assistant is None:
             log.error("turn.no_assistant", source=source)
             await end_failed(live, f"There is no assistant for “{source}” here.")
         else:
-            await _run(live, assistant, services)
+            await _run(live, assistant, recorder, services)
         await settle(live, services)
+        if services.recordings is not None and not isinstance(live.signal, LeaseLost | RowGone):
+            await services.recordings.keep(partial(recorder.recording, live))
     finally:
         services.watch.leave(live)
         services.pump.forget(live.answer)
@@ -153,7 +157,7 @@ async def _begin(job: AnswerJob, incoming: Incoming, assistant: Assistant | None
     )
 
 
-async def _run(live: LiveTurn, assistant: Assistant, services: Services) -> None:
+async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, services: Services) -> None:
     """Run the machine as a task of its own, which a signal can cancel; leaves the signal on ``live``."""
     answer = live.answer
 
@@ -164,7 +168,7 @@ async def _run(live: LiveTurn, assistant: Assistant, services: Services) -> None
         except (TimeoutError, ServiceUnavailableError):
             log.warning("turn.not_saved", state=turn.state.value)
 
-    step_services = StepServices(services.settings, services.model, services.toolbox, assistant, answer)
+    step_services = StepServices(services.settings, recorder.model, recorder.toolbox, assistant, answer)
     live.task = asyncio.create_task(machine.run(live.turn, step_services, save), name=f"turn {live.turn.message_id}")
     try:
         await live.task

@@ -42,6 +42,7 @@ from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
 from worker.late_writes import LateWrites
+from worker.recording import Recordings
 from worker.searching import run_search
 from worker.services import Services
 from worker.sweep import Sweep
@@ -120,6 +121,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         ),
         late_writes=late_writes,
         metrics=metrics,
+        recordings=Recordings(redis, days=settings.record_turns_days) if settings.record_turns_days else None,
     )
     worker = Worker(services, redis, vectors, embedder, owns_vectors)
     await _look_around(worker)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from worker.answer_stream import AnswerStream
     from worker.conversation_line import ConversationLine
     from worker.late_writes import LateWrites
+    from worker.recording import Recordings
     from worker.turn_store import TurnStore
     from worker.turn_watch import TurnWatch
 
@@ -43,6 +44,8 @@ class Services:
     pump: AnswerPump
     late_writes: LateWrites
     metrics: Metrics
+    recordings: Recordings | None = None
+    """None where RECORD_TURNS_DAYS is 0."""
 
 
 @dataclass(frozen=True, slots=True)

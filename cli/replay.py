@@ -1,0 +1,143 @@
+"""``erleah replay``: a past turn run again from its recording, beside what it was then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assistants.registry import make_assistants
+from cli.terminal import command_settings, data, run, say
+from services.embeddings.factory import make_embedder
+from services.errors import ErleahError, NotFoundError
+from services.llm.chain import make_language_model
+from services.redis import connect_redis
+from worker.comparing import compare
+from worker.recording import Recording, Recordings
+from worker.replaying import replay as run_again
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assistants.interface import Assistant
+    from services.embeddings.embedder import Embedder
+    from services.llm.chain import LanguageModel
+    from services.settings import Settings
+    from worker.comparing import Step
+    from worker.replaying import Replay
+
+__all__ = ["replay"]
+
+IN_PROCESS = frozenset({"local", "fastembed"})
+"""Embedders that need no network."""
+
+
+@click.command()
+@click.argument("message_id")
+@click.option("--prompts", metavar="VERSION", help="With these prompts instead of the turn's own, v2 say.")
+@click.option("--live", is_flag=True, help="Ask a real model where none was asked the same then.")
+@click.option("--model", metavar="NAME", help="Which model, with --live.")
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+def replay(*, message_id: str, prompts: str | None, live: bool, model: str | None, as_json: bool) -> int:
+    """Run the turn that answered this message again, and show where it parts from what it was.
+
+    Needs Redis alone, writes nothing, and asks nothing outside but a model, and that with --live only. Exit code 1
+    when the same inputs give another result.
+    """
+    if model and not live:
+        raise click.UsageError("--model needs --live: what another model would write, only it can say")
+    settings = command_settings()
+    recording, replayed = run(_replay(settings, message_id, prompts=prompts, live=live, model=model))
+    steps = compare(recording, replayed)
+    parted = [step for step in steps if not step.is_same]
+    if as_json:
+        data(_as_json(recording, replayed, steps))
+    else:
+        _show(recording, replayed, steps)
+    return 1 if parted and not (prompts or live) else 0
+
+
+async def _replay(
+    settings: Settings, message_id: str, *, prompts: str | None, live: bool, model: str | None
+) -> tuple[Recording, Replay]:
+    redis = connect_redis(settings.redis_url, retries=1)
+    try:
+        recording = await Recordings(redis, days=1).load(message_id)
+    finally:
+        await redis.aclose()
+    if recording is None:
+        raise NotFoundError(
+            f"no turn of the message {message_id} is recorded; the newest thousand are kept, for RECORD_TURNS_DAYS "
+            "days, by the question's id; set RECORD_TURNS_DAYS to record"
+        )
+    changes: dict[str, Any] = {"prompt_version": prompts or recording.settings["prompt_version"]}
+    if model:
+        changes |= {"anthropic_model": model, "openai_model": model}
+    settings = settings.model_copy(update=changes)
+    embedder, language_model = _embedder(recording, settings), make_language_model(settings) if live else None
+    try:
+        replayed = await run_again(
+            recording, _assistant(recording, settings), settings, embedder=embedder, live=language_model
+        )
+    finally:
+        await _close(embedder, language_model)
+    return recording, replayed
+
+
+async def _close(embedder: Embedder | None, model: LanguageModel | None) -> None:
+    if embedder is not None:
+        await embedder.aclose()
+    if model is not None:
+        await model.aclose()
+
+
+def _assistant(recording: Recording, settings: Settings) -> Assistant:
+    name = recording.begun.assistant
+    for assistant in make_assistants(settings).values():
+        if assistant.name == name:
+            return assistant
+    raise NotFoundError(f"the turn was answered by the assistant {name!r}, which is not installed here")
+
+
+def _embedder(recording: Recording, settings: Settings) -> Embedder | None:
+    """The recorded one, if it works in this process; else None."""
+    names = ("embedding_provider", "embedding_model")
+    is_same = all(getattr(settings, name) == recording.settings[name] for name in names)
+    if not is_same or settings.embedding_provider not in IN_PROCESS:
+        return None
+    try:
+        return make_embedder(settings)
+    except ErleahError:
+        return None
+
+
+def _as_json(recording: Recording, replayed: Replay, steps: Sequence[Step]) -> dict[str, Any]:
+    return {
+        "message_id": recording.begun.message_id,
+        "same": all(step.is_same for step in steps),
+        "compared": len(steps),
+        "parts": [{"step": step.name, "diff": step.diff} for step in steps if not step.is_same],
+        "then": recording.ending.text,
+        "now": replayed.text,
+        "unanswered": list(replayed.unanswered),
+        "understood_again": replayed.understood_again,
+    }
+
+
+def _show(recording: Recording, replayed: Replay, steps: Sequence[Step]) -> None:
+    parted = [step for step in steps if not step.is_same]
+    if recording.ending.called_off:
+        say(f"The turn was called off then ({recording.ending.called_off}); this is what it would have become.")
+    if not replayed.understood_again:
+        say("Its understanding is taken from the recording: the embedder it used is not at hand without a network.")
+    if not parted:
+        data(f"The same, {len(steps)} steps compared.\n")
+        data(replayed.text)
+        return
+    data(f"They part at: {', '.join(step.name for step in parted)} ({len(steps)} steps compared).")
+    for step in parted:
+        data(f"\n── {step.name}")
+        data("\n".join(step.diff))
+    for unanswered in replayed.unanswered:
+        say(f"\n{unanswered}; ask it with: --live")
+    data(f"\n── then\n{recording.ending.text}\n\n── now\n{replayed.text}")

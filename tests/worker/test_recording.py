@@ -1,0 +1,311 @@
+"""A turn is recorded at its seams, without secrets and bounded, and comes out the same when it is run again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from assistants.conference.model_understanding import ModelUnderstanding
+from assistants.interface import ToolCall
+from cli.main import main
+from services import redis_keys
+from services.errors import ProviderBrokenStreamError
+from services.llm.calls import Parsed, TextDelta
+from services.llm.chain import LanguageModel
+from tests.worker.conference_workshop import conference_workshop
+from tests.worker.conftest import ScriptedProvider
+from worker import recording as recording_module
+from worker.comparing import compare
+from worker.recording import Recording, Recordings
+from worker.replaying import replay
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+    from services.llm.calls import AnswerEnd, Prompt
+    from tests.worker.conftest import Workshop
+
+CONFERENCE = "11111111-1111-4111-8111-111111111111"
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "conferences": [{"id": CONFERENCE, "name": "Harbour Days", "timezone": "Europe/Berlin", "start_date": "2026-06-01",
+                     "end_date": "2026-06-02"}],
+    "sessions": [
+        {"id": str(uuid4()), "conference_id": CONFERENCE, "title": title, "description": text, "room": "Pier 1",
+         "start_time": "2026-06-01T09:00:00Z", "end_time": "2026-06-01T10:00:00Z"}
+        for title, text in (
+            ("Testing in anger", "How property tests find the bugs that examples miss."),
+            ("Databases at scale", "Sharding, replicas and what breaks first."),
+        )
+    ],
+}  # fmt: skip
+
+
+class Claude(ScriptedProvider):
+    """Understands and writes, both by script."""
+
+    async def parse(self, prompt: Prompt, schema: type[BaseModel]) -> Parsed[Any]:
+        assert schema is ModelUnderstanding
+        self.prompts.append(prompt)
+        said = {"intent": "session_search", "search_type": "vague", "standalone_query": "property tests and databases"}
+        return Parsed(
+            ModelUnderstanding.model_validate(
+                said | {"language": "en", "topics": ["replicas"], "names": [], "time": None, "location": None}
+            ),
+            self.name,
+            "fast-1",
+        )
+
+
+@pytest.fixture
+async def recorded(make_workshop: Callable[..., Workshop]) -> Workshop:
+    workshop = make_workshop()
+    workshop.services = replace(workshop.services, recordings=Recordings(workshop.redis, days=7))
+    return workshop
+
+
+async def load(workshop: Workshop, message_id: str) -> Recording:
+    found = await Recordings(workshop.redis, days=7).load(message_id)
+    assert found is not None
+    return found
+
+
+async def test_a_replayed_turn_is_the_same(recorded: Workshop) -> None:
+    """Question, plan, tools' results and the model's words lead to the same answer, and nothing is written."""
+    message_id = recorded.ask("Where is the bar?")
+    await recorded.answer(message_id)
+    recording = await load(recorded, message_id)
+    writes, asked = len(recorded.directus.writes), len(recorded.provider.prompts)
+    replayed = await replay(recording, recorded.assistant, recorded.services.settings, embedder=None)
+    assert [step.name for step in compare(recording, replayed) if not step.is_same] == []
+    assert replayed.text == "Hello there."
+    assert (len(recorded.directus.writes), len(recorded.provider.prompts)) == (writes, asked)
+
+
+async def test_what_was_relaxed_and_what_broke_is_replayed_too(make_workshop: Callable[..., Workshop]) -> None:
+    """Each round of tools and a stream that broke in its middle come out as they were."""
+    broken = ScriptedProvider(
+        ["One. ", "Two, ", "three"], error=ProviderBrokenStreamError("scripted", "cut"), error_at=2
+    )
+    workshop = make_workshop(provider=broken)
+    workshop.services = replace(workshop.services, recordings=Recordings(workshop.redis, days=7))
+    again = ToolCall(tool="look_up", arguments={"query": "near it"}, relaxed=("time",))
+    workshop.assistant.relaxed = [[again]]
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    recording = await load(workshop, message_id)
+    workshop.assistant.relaxed = [[again]]
+    replayed = await replay(recording, workshop.assistant, workshop.services.settings, embedder=None)
+    assert [step.name for step in compare(recording, replayed) if not step.is_same] == []
+    assert replayed.text.startswith("One.")
+    assert len(replayed.turn.outcomes) == 2
+
+
+async def test_a_changed_assistant_parts_from_the_recording_where_it_differs(recorded: Workshop) -> None:
+    """Another plan is shown as another call, and a call that was never made finds nothing."""
+    message_id = recorded.ask("Where is the bar?")
+    await recorded.answer(message_id)
+    recording = await load(recorded, message_id)
+    recorded.assistant.plan = lambda _: [ToolCall(tool="look_up", arguments={"query": "elsewhere"})]  # type: ignore[method-assign, assignment]  # another version of it
+    replayed = await replay(recording, recorded.assistant, recorded.services.settings, embedder=None)
+    parted = [step for step in compare(recording, replayed) if not step.is_same]
+    assert parted[0].name == "tool call 1"
+    assert any("elsewhere" in line for line in parted[0].diff)
+
+
+async def test_a_model_that_would_be_asked_something_else_is_not_made_up(recorded: Workshop) -> None:
+    """Where the prompt differs, the replay says so; with a live model it asks that one."""
+    message_id = recorded.ask("Where is the bar?")
+    await recorded.answer(message_id)
+    recording = await load(recorded, message_id)
+    plain = recorded.assistant.prompt
+    recorded.assistant.prompt = lambda view: replace(plain(view), system="Be brief.")  # type: ignore[method-assign]  # new prompts
+    replayed = await replay(recording, recorded.assistant, recorded.services.settings, embedder=None)
+    assert replayed.unanswered == ["answer: a model would be asked to write something else"]
+    live = LanguageModel([ScriptedProvider(["Brief."])])
+    replayed = await replay(recording, recorded.assistant, recorded.services.settings, embedder=None, live=live)
+    assert (replayed.text, list(replayed.unanswered)) == ("Brief.", [])
+    parted = [step.name for step in compare(recording, replayed) if not step.is_same]
+    assert parted == ["prompt 1", "answer"]
+
+
+async def test_the_conference_assistant_understands_again_from_what_it_read_then() -> None:
+    """Router, facts and the fast model's reply: the whole understanding is run again, without Directus."""
+    question = "something with replicas, and what breaks, for a beginner of it all"
+    async with conference_workshop(ROWS, Claude(["Go to Testing in anger."])) as workshop:
+        message_id = workshop.ask(question, workshop.conversation(conference_id=CONFERENCE))
+        await workshop.answer(message_id)
+        recording = await load(workshop, message_id)
+        workshop.directus.away = True
+        toolbox = workshop.services.toolbox
+        assistant = workshop.services.assistants["mini"]
+        replayed = await replay(recording, assistant, workshop.services.settings, embedder=toolbox.embedder)
+    assert replayed.understood_again
+    assert [(step.name, step.diff) for step in compare(recording, replayed) if not step.is_same] == []
+    assert [call.kind for call in recording.model_calls] == ["parse", "stream"]
+    assert recording.ended.outcomes[0].results
+    assert recording.reads
+
+
+async def test_no_secret_is_recorded(recorded: Workshop) -> None:
+    """Neither Erleah's keys nor its addresses are in what lies in Redis."""
+    message_id = recorded.ask()
+    await recorded.answer(message_id)
+    packed = await recorded.redis.get(redis_keys.recording(message_id))
+    assert packed is not None
+    text = zlib.decompress(packed).decode()
+    settings = recorded.services.settings
+    for secret in (settings.directus_api_key, settings.directus_webhook_secret):
+        assert secret.get_secret_value() not in text
+    assert settings.directus_url not in text
+    assert {"redis_url", "directus_url", "openai_base_url"}.isdisjoint(json.loads(text)["settings"])
+
+
+async def test_a_recording_lapses(recorded: Workshop) -> None:
+    """It lives as long as the setting says and no longer."""
+    message_id = recorded.ask()
+    await recorded.answer(message_id)
+    lives_s = await recorded.redis.ttl(redis_keys.recording(message_id))
+    assert 6.9 * 24 * 3600 < lives_s <= 7 * 24 * 3600
+
+
+async def test_only_the_newest_recordings_are_kept(recorded: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis does not fill up, however many turns there are in a week."""
+    monkeypatch.setattr(redis_keys, "RECORDINGS_AT_MOST", 3)
+    message_ids = [recorded.ask() for _ in range(5)]
+    for message_id in message_ids:
+        await recorded.answer(message_id)
+    kept = [await recorded.redis.exists(redis_keys.recording(message_id)) for message_id in message_ids]
+    assert kept == [0, 0, 1, 1, 1]
+    assert await recorded.redis.zcard(redis_keys.RECORDINGS) == 3
+
+
+async def test_what_is_too_large_is_not_kept(recorded: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A huge turn is answered like any other and leaves no recording."""
+    monkeypatch.setattr(recording_module, "MAX_BYTES", 100)
+    message_id = recorded.ask()
+    await recorded.answer(message_id)
+    assert recorded.status_of(message_id) == "answered"
+    assert not await recorded.redis.exists(redis_keys.recording(message_id))
+
+
+async def test_failing_to_record_harms_no_turn(recorded: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong with it, the turn is answered and settled."""
+
+    async def fail(*_: object) -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("disk on fire")
+
+    monkeypatch.setattr(Recordings, "_write", fail)
+    message_id = recorded.ask()
+    await recorded.answer(message_id)
+    assert recorded.status_of(message_id) == "answered"
+    assert recorded.provider.closed_early == 0
+
+
+async def test_a_stopped_turn_is_recorded_as_one(recorded: Workshop) -> None:
+    """It says what called it off, and the model's words as far as they came."""
+    recorded.provider.pieces = ["word "] * 500
+    recorded.provider.pace_s = 0.01
+    message_id = recorded.ask()
+    turn = asyncio.create_task(recorded.answer(message_id))
+    while not (recorded.answer_to(message_id) or {}).get("messageText"):  # noqa: ASYNC110 - the stand-in has no event
+        await asyncio.sleep(0.01)
+    row = recorded.answer_to(message_id)
+    assert row is not None
+    await recorded.services.directus.update_item("messages", row["id"], {"status": "cancelled"})
+    await asyncio.wait_for(turn, 2)
+    recording = await load(recorded, message_id)
+    assert recording.ending.called_off == "Stopped"
+    assert recording.model_calls[0].events[0]["text"].startswith("word word")
+
+
+async def test_a_damaged_recording_is_none(recorded: Workshop) -> None:
+    """What can't be read is passed over, a bomb of zeros included."""
+    key = redis_keys.recording("m")
+    for damaged in (b"\x00", zlib.compress(b"{}"), zlib.compress(b" " * 64 * 1024 * 1024)):
+        await recorded.redis.set(key, damaged)
+        assert await Recordings(recorded.redis, days=7).load("m") is None
+
+
+class TestCommand:
+    """``erleah replay``, over a Redis of this process."""
+
+    @pytest.fixture
+    def message_id(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+        url = f"embedded://replay-{uuid4().hex}"
+        for name, value in {
+            "REDIS_URL": url,
+            "DIRECTUS_API_KEY": "k" * 20,
+            "DIRECTUS_WEBHOOK_SECRET": "s" * 20,
+            "DIRECTUS_URL": "http://127.0.0.1:9",
+            "EMBEDDING_PROVIDER": "local",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+
+        async def take_a_turn() -> str:
+            async with conference_workshop(ROWS, Claude(["Go to Testing in anger."]), redis_url=url) as workshop:
+                message_id = workshop.ask(
+                    "Which talks are about testing?", workshop.conversation(conference_id=CONFERENCE)
+                )
+                await workshop.answer(message_id)
+                return message_id
+
+        return asyncio.run(take_a_turn())
+
+    def test_says_that_it_is_the_same(self, message_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """Exit code 0, both answers one."""
+        assert main(["replay", message_id]) == 0
+        shown = capsys.readouterr().out
+        assert shown.startswith("The same, ")
+        assert "Go to Testing in anger." in shown
+
+    def test_gives_json(self, message_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """One object, for a machine."""
+        assert main(["replay", message_id, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["same"], found["parts"], found["understood_again"]) == (True, [], True)
+        assert found["then"] == found["now"] == "Go to Testing in anger."
+
+    @pytest.mark.usefixtures("message_id")
+    def test_an_unknown_message_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Exit code 1 and what to do."""
+        assert main(["replay", str(uuid4())]) == 1
+        assert "RECORD_TURNS_DAYS" in capsys.readouterr().err
+
+    def test_a_missing_prompt_version_is_said(self, message_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """It names the version and those there are."""
+        assert main(["replay", message_id, "--prompts", "v99"]) == 1
+        assert "v99" in capsys.readouterr().err
+
+    def test_another_model_needs_live(self, message_id: str) -> None:
+        """Exit code 2: nobody can say what another model would have written."""
+        assert main(["replay", message_id, "--model", "other"]) == 2
+
+
+async def test_pieces_are_passed_on_as_they_come(recorded: Workshop) -> None:
+    """Recording neither holds text back nor changes where it is cut."""
+    seen: list[str] = []
+
+    class Watched(ScriptedProvider):
+        async def stream(self, prompt: Prompt) -> AsyncIterator[TextDelta | AnswerEnd]:
+            async for event in super().stream(prompt):
+                if isinstance(event, TextDelta):
+                    seen.append(event.text)
+                yield event
+
+    model = LanguageModel([Watched(["a ", "b ", "c"])])
+    recorded.services = replace(recorded.services, model=model)
+    message_id = recorded.ask()
+    await recorded.answer(message_id)
+    assert seen == ["a ", "b ", "c"]
+    assert (await load(recorded, message_id)).model_calls[0].events[0] == {"text": "a b c"}

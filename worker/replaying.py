@@ -1,0 +1,316 @@
+"""Replaying: a recorded turn run again through the real machine, its steps and the assistant, on what was recorded.
+
+The models say what they said, the tools find what they found, understanding reads what it read, and the clock stands
+where it stood. Nothing is written, and nothing outside is asked, unless a real model is handed in (``live``). What
+was not recorded is not there: a model that would be asked something else does not answer.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from assistants.interface import Assistant, Toolbox, ToolCall, ToolOutcome, Understood
+from services import errors
+from services.errors import ProviderError, ProviderRejectedError, ServiceUnavailableError
+from services.llm.calls import AnswerEnd, Parsed, Switch, TextDelta, Usage
+from services.llm.chain import LanguageModel
+from worker import machine
+from worker.answer_stream import AnswerStream
+from worker.recording import asked_of_directus, prompt_record
+from worker.services import StepServices
+from worker.turn_store import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    from redis.asyncio import Redis
+
+    from assistants.interface import Guess, Outcome, Source, Tool, TurnView
+    from search.index import SearchIndex
+    from services.directus.client import Directus
+    from services.embeddings.embedder import Embedder
+    from services.llm.calls import Prompt, SchemaT, StreamEvent
+    from services.settings import Settings
+    from worker.recording import ModelCall, Recording
+    from worker.turn import Turn
+
+__all__ = ["Replay", "replay"]
+
+NOT_RECORDED = "this was not asked in the recorded turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A turn that was run again.
+
+    ``prompts`` are what the models were asked to write or to understand, in order; ``unanswered`` names the calls
+    that had no recorded reply; ``understood_again`` is False where the understanding was taken from the recording.
+    """
+
+    turn: Turn
+    text: str
+    final: Mapping[str, Any]
+    prompts: Sequence[dict[str, Any]]
+    unanswered: Sequence[str]
+    understood_again: bool
+
+
+@dataclass
+class _Asked:
+    """What the replayed turn asked for."""
+
+    prompts: list[dict[str, Any]] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+
+
+async def replay(
+    recording: Recording,
+    assistant: Assistant,
+    settings: Settings,
+    *,
+    embedder: Embedder | None,
+    live: LanguageModel | None = None,
+) -> Replay:
+    """Run the turn again.
+
+    ``embedder`` is one that needs no network and is the recorded one, else None: the understanding is then taken
+    from the recording. ``live`` answers what has no recorded reply.
+    """
+    asked, reads = _Asked(), _RecordedReads(recording)
+    toolbox = Toolbox(
+        settings=settings,
+        directus=cast("Directus", _RecordedDirectus(reads)),
+        redis=cast("Redis", _RecordedRedis(reads)),
+        index=cast("SearchIndex", None),  # only tools search, and theirs are played back
+        embedder=cast("Embedder", embedder),
+    )
+    understands_again = embedder is not None and await _starts(assistant, toolbox)
+    turn = recording.begun.model_copy(deep=True)
+    turn.started_at = time.time()  # the time a turn may take is counted anew; the assistant's clock is ``turn.now``
+    answer = _UnwrittenAnswer(turn)
+    services = StepServices(
+        settings=settings.model_copy(update=_limits(recording)),
+        model=_RecordedModel(recording, asked, live),
+        toolbox=toolbox,
+        assistant=_RecordedTools(assistant, recording, understands_again=understands_again),
+        answer=answer,
+    )
+    await machine.run(turn, services, _save_nothing)
+    return Replay(turn, answer.text, answer.final or {}, asked.prompts, asked.unanswered, understands_again)
+
+
+async def _starts(assistant: Assistant, toolbox: Toolbox) -> bool:
+    try:
+        await assistant.start(toolbox)
+    except ServiceUnavailableError:
+        return False
+    return True
+
+
+async def _save_nothing(_turn: Turn) -> None:
+    """A replay leaves no trace."""
+
+
+def _limits(recording: Recording) -> dict[str, Any]:
+    """The limits that the recorded turn had; a live model's time is this installation's."""
+    return {name: recording.settings[name] for name in ("max_iterations", "turn_max_tokens", "turn_max_cost_usd")}
+
+
+class _UnwrittenAnswer(AnswerStream):
+    """An answer that goes nowhere."""
+
+    def __init__(self, turn: Turn) -> None:
+        claim = Claim(turn.message_id, turn.attempt, "replay")
+        super().__init__(claim, turn.answer_id, {}, wake=lambda: None, interrupt=lambda _: None)
+
+    async def finish(self, text: str, final: dict[str, Any], marks: list[dict[str, Any]] | None = None) -> None:
+        """Keep what would be written."""
+        self.text, self.final, self.marks = text, final, marks or []
+
+
+class _RecordedModel(LanguageModel):
+    """Says what was said to the same prompt; anything else only a live model answers."""
+
+    def __init__(self, recording: Recording, asked: _Asked, live: LanguageModel | None) -> None:
+        self._calls = list(recording.model_calls)
+        self._had_model = recording.had_model
+        self._asked = asked
+        self._live = live
+
+    @property
+    def has_model(self) -> bool:
+        return self._had_model or self._live is not None
+
+    @property
+    def provider_names(self) -> tuple[str, ...]:
+        return ("replay",)
+
+    async def parse(self, prompt: Prompt, schema: type[SchemaT]) -> Parsed[SchemaT]:
+        call = self._recorded("parse", prompt)
+        if call is not None and call.value is not None:
+            said = call.value
+            return Parsed(schema.model_validate(said["value"]), said["provider"], said["model"], Usage(**said["usage"]))
+        if call is not None and call.error is not None:
+            raise _error_of(call.error)
+        if self._live is not None:
+            return await self._live.parse(prompt, schema)
+        self._asked.unanswered.append("understanding: a model would be asked something else")
+        raise ProviderRejectedError("replay", NOT_RECORDED)
+
+    async def stream(self, prompt: Prompt, *, offline: Callable[[], str]) -> AsyncGenerator[StreamEvent, None]:
+        call = self._recorded("stream", prompt)
+        if call is not None:
+            for event in call.events:
+                yield _event_of(event)
+            if call.error is not None:
+                raise _error_of(call.error)
+            if not any("end" in event for event in call.events):
+                raise TimeoutError  # the recorded turn had no more time for it
+            return
+        if self._live is not None:
+            async for live_event in self._live.stream(prompt, offline=offline):
+                yield live_event
+            return
+        self._asked.unanswered.append("answer: a model would be asked to write something else")
+        raise ProviderRejectedError("replay", NOT_RECORDED)
+
+    async def aclose(self) -> None:
+        """The live model is its owner's to close."""
+
+    def _recorded(self, kind: str, prompt: Prompt) -> ModelCall | None:
+        record = prompt_record(prompt)
+        self._asked.prompts.append(record)
+        for position, call in enumerate(self._calls):
+            if call.kind == kind and call.prompt == record:
+                return self._calls.pop(position)
+        return None
+
+
+def _event_of(event: dict[str, Any]) -> StreamEvent:
+    if "text" in event:
+        return TextDelta(event["text"])
+    if "switch" in event:
+        return Switch(**event["switch"])
+    end = event["end"]
+    return AnswerEnd(**(end | {"usage": Usage(**end["usage"])}))
+
+
+def _error_of(error: dict[str, str]) -> ProviderError:
+    kind = getattr(errors, error["class"], ProviderError)
+    if not (isinstance(kind, type) and issubclass(kind, ProviderError)):
+        kind = ProviderError
+    return kind(error["provider"], error["message"])
+
+
+class _RecordedTool:
+    """A tool that finds what it found."""
+
+    def __init__(self, name: str, found: Sequence[ToolOutcome], assistant: Assistant) -> None:
+        self._name = name
+        self._found = found
+        self._assistant = assistant
+
+    async def __call__(self, arguments: dict[str, Any], *, view: TurnView, toolbox: Toolbox) -> ToolOutcome:
+        del view, toolbox
+        call = ToolCall(tool=self._name, arguments=arguments)
+        for outcome in self._found:
+            made = ToolCall(tool=outcome.call.tool, arguments=outcome.call.arguments)
+            if made == call or self._assistant.same_call(call, made):
+                return outcome.model_copy(deep=True)
+        return ToolOutcome(call=call, error=NOT_RECORDED)
+
+
+class _RecordedReads:
+    """What understanding read, by what it asked; the rest of a store is away."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._reads = {read.asked: read.found for read in recording.reads}
+
+    def found(self, service: str, asked: str) -> Any:  # noqa: ANN401 - any JSON
+        if asked not in self._reads:
+            raise ServiceUnavailableError(service, NOT_RECORDED)
+        return self._reads[asked]
+
+
+class _RecordedRedis:
+    """Redis, as far as it was read."""
+
+    def __init__(self, reads: _RecordedReads) -> None:
+        self._reads = reads
+
+    async def get(self, name: str) -> Any:  # noqa: ANN401 - redis-py's
+        found = self._reads.found("redis", f"redis {name}")
+        return found.encode() if isinstance(found, str) else found
+
+    async def set(self, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - redis-py's
+        """Write nothing."""
+        return True
+
+
+class _RecordedDirectus:
+    """Directus, as far as it was read."""
+
+    def __init__(self, reads: _RecordedReads) -> None:
+        self._reads = reads
+
+    async def read_item(self, collection: str, item_id: str, **query: Any) -> Any:  # noqa: ANN401 - Directus's
+        return self._reads.found("directus", asked_of_directus(collection, item_id, query))
+
+    async def read_items(self, collection: str, **query: Any) -> Any:  # noqa: ANN401 - Directus's
+        return self._reads.found("directus", asked_of_directus(collection, "", query))
+
+
+class _RecordedTools(Assistant):
+    """The assistant itself, but for its tools, which find what they found."""
+
+    name = "recorded"
+    sources = frozenset()
+
+    def __init__(self, assistant: Assistant, recording: Recording, *, understands_again: bool) -> None:
+        self._assistant = assistant
+        self._recording = recording
+        self._understands_again = understands_again
+        found = recording.ended.outcomes
+        self.tools: Mapping[str, Tool] = {name: _RecordedTool(name, found, assistant) for name in assistant.tools}
+
+    async def guess(self, view: TurnView, toolbox: Toolbox) -> Guess | None:
+        return await self._assistant.guess(view, toolbox) if self._understands_again else None
+
+    async def understand(self, view: TurnView, model: LanguageModel, toolbox: Toolbox) -> Understood:
+        recorded = self._recording.ended.understanding
+        if self._understands_again or recorded is None:
+            return await self._assistant.understand(view, model, toolbox)
+        return Understood(recorded)
+
+    def plan(self, view: TurnView) -> list[ToolCall]:
+        return self._assistant.plan(view)
+
+    def same_call(self, made: ToolCall, planned: ToolCall) -> bool:
+        return self._assistant.same_call(made, planned)
+
+    def relax(self, view: TurnView) -> list[ToolCall]:
+        return self._assistant.relax(view)
+
+    def prompt(self, view: TurnView) -> Prompt:
+        return self._assistant.prompt(view)
+
+    def offline_answer(self, view: TurnView) -> str:
+        return self._assistant.offline_answer(view)
+
+    def fixed_answer(self, view: TurnView) -> str | None:
+        return self._assistant.fixed_answer(view)
+
+    def outcome(self, view: TurnView) -> Outcome:
+        return self._assistant.outcome(view)
+
+    def sources_used(self, view: TurnView) -> Sequence[Source]:
+        return self._assistant.sources_used(view)
+
+    def suggestions(self, view: TurnView) -> Sequence[str]:
+        return self._assistant.suggestions(view)
+
+    @property
+    def prompt_version(self) -> str:
+        return self._assistant.prompt_version
