@@ -13,7 +13,7 @@ from cli.terminal import command_settings, data, mark, run
 from search.index import SearchIndex
 from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
-from services.errors import ErleahError
+from services.errors import ErleahError, ServiceUnavailableError
 from services.llm.chain import make_language_model
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import Queue
@@ -96,6 +96,8 @@ async def _collections(settings: Settings) -> str:
         for collection in ("conferences", "sessions", "exhibitors", "speakers", "conversations", "messages"):
             try:
                 await directus.read_items(collection, fields=["id"], limit=1)
+            except ServiceUnavailableError:
+                raise  # that Directus is away says nothing of its collections
             except ErleahError:
                 missing.append(collection)
         if missing:
