@@ -64,6 +64,8 @@ GRACE_S = 20.0
 """Turns that run at the stop get this long, then they are handed over; orchestrators kill after 30 s."""
 INDEX_JOBS = {Queue.INDEX: 2, Queue.REINDEX: 1}
 """A second changed row need not wait for a slow first; two reindexes would only share one embedder."""
+LOOK_AROUND_S = 5.0
+"""A service that takes connections and says nothing must not keep a worker from starting; turns do without it."""
 INDEX_JOB_TIMEOUT_S = 3600.0
 TURN_JOB_MARGIN_S = 60.0
 """A turn ends by itself at TURN_TIMEOUT_S; its job's limit is for a defect, and waits out an outage."""
@@ -273,9 +275,12 @@ async def _look_around(worker: Worker) -> None:
     }
     for name, check in checks.items():
         try:
-            await check()
+            async with asyncio.timeout(LOOK_AROUND_S):
+                await check()
         except ConfigurationError:
             raise
+        except TimeoutError:
+            log.warning("worker.service_away", service=name, reason=f"no answer within {LOOK_AROUND_S:g} s")
         except NotFoundError as error:
             log.info("worker.nothing_indexed", reason=str(error))
         except ErleahError as error:
