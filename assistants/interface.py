@@ -213,6 +213,14 @@ class Assistant:
         """An answer that needs no model (asking back, nothing asked), or None."""
         return None
 
+    def clean(self, text: str, view: TurnView, *, whole: bool) -> str:  # noqa: ARG002 - the default trusts its answers
+        """What of an answer's text may be shown: the last word in code on what a model was talked into.
+
+        While the text grows ``whole`` is False, and what is given must be a beginning of what is given
+        later: nothing that was shown may be taken away again.
+        """
+        return text
+
     def outcome(self, view: TurnView) -> Outcome:  # noqa: ARG002 - the default always answers
         """How a completed turn is counted."""
         return Outcome.ANSWERED

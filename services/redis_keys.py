@@ -95,7 +95,7 @@ RECORDINGS = "erleah:recordings"
 """Sorted set: message ids of the recorded turns, by when they ended (Unix s). As long as the newest recording."""
 
 RECORDINGS_AT_MOST = 1000
-"""Recordings kept, whatever their age: 10 kB each are 10 MB of Redis."""
+"""Recordings kept, whatever their age: 1 to 25 kB each are some 15 MB of Redis."""
 
 WORKERS_PATTERN = "erleah:worker:*"
 """Matches the heartbeats of all workers."""

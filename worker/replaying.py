@@ -302,6 +302,9 @@ class _RecordedTools(Assistant):
     def fixed_answer(self, view: TurnView) -> str | None:
         return self._assistant.fixed_answer(view)
 
+    def clean(self, text: str, view: TurnView, *, whole: bool) -> str:
+        return self._assistant.clean(text, view, whole=whole)
+
     def outcome(self, view: TurnView) -> Outcome:
         return self._assistant.outcome(view)
 

@@ -16,9 +16,11 @@ from assistants.conference.prompting import REQUIRED_PROMPTS, answer_prompt
 from assistants.conference.relax import relax
 from assistants.conference.suggestions import suggest
 from assistants.conference.tools import make_tools
+from assistants.conference.trusted_hosts import trusted_hosts
 from assistants.conference.understanding import Understander
 from assistants.interface import Assistant, Outcome, Source
 from assistants.language import LanguageGuesser
+from assistants.links import without_foreign_links
 from assistants.router import SemanticRouter
 from services.errors import ConfigurationError
 from services.prompts import PromptFiles
@@ -100,6 +102,10 @@ class ConferenceAssistant(Assistant):
     def fixed_answer(self, view: TurnView) -> str | None:
         """For what needs no search: hello, nothing asked, no conference."""
         return fixed_answer(view)
+
+    def clean(self, text: str, view: TurnView, *, whole: bool) -> str:
+        """Links only to hosts that the conference itself names; no pictures."""
+        return without_foreign_links(text, trusted_hosts(view), whole=whole)
 
     def outcome(self, view: TurnView) -> Outcome:
         """Asked back, could not look, found nothing, or answered."""

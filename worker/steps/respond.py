@@ -45,6 +45,7 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
     if turn.degraded_because is None and _left(turn, services).is_spent:
         turn.degraded_because = BUDGET
     text, end = await _write(turn, services)
+    text = services.assistant.clean(text, turn.view(), whole=True)
     if not text.strip():
         text = services.assistant.offline_answer(turn.view())
         end = AnswerEnd(provider="offline", model="template", usage=end.usage, degraded=True)
@@ -62,13 +63,14 @@ async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd]:
     text = ""
     end: AnswerEnd | None = None
     left = _left(turn, services)
+    view = turn.view()
     try:
         async with asyncio.timeout(left.seconds), aclosing(_events(turn, services)) as events:
             async for event in events:
                 match event:
                     case TextDelta(text=piece):
                         text += piece.translate(_UNSTORABLE)
-                        services.answer.show(text)
+                        services.answer.show(services.assistant.clean(text, view, whole=False))
                         if tokens_in(len(text)) > left.tokens:
                             log.warning("answer.over_budget", characters=len(text))
                             turn.degraded_because = BUDGET
