@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.erleah-installed
 
-.PHONY: help setup demo test test-fast bench chaos eval lint up down system-packages
+.PHONY: help setup demo test test-fast bench bench-search chaos eval lint up down system-packages
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ test-fast: setup  ## tests without servers, under a minute
 
 bench: setup system-packages  ## prints a table and writes bench/results/latest.json
 	$(BIN)/python -m bench
+
+bench-search: setup  ## an index of large conferences: build and search times
+	$(BIN)/python -m bench.search $(ARGS)
 
 eval: setup  ## how well the search finds, on judged questions: a table, and bench/results/eval.json
 	$(BIN)/python -m evals $(ARGS)

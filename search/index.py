@@ -6,12 +6,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from search.collection_names import facets_name, master_name, names_of
+from search.entity import MASTER_KEY
 from search.evidence import evidence
 from search.filler import Filler, has_subject
 from search.lexicon import Lexicons, Wording
+from search.points import point_id
 from search.query import EntityType, SearchMode, SearchResult
 from search.questions import QuestionVectors
-from search.scoring import FETCH_FACTOR, ranked_by_all, ranked_by_facets, ranked_by_master
+from search.scoring import FETCH_FACTOR, ranked_by_all, ranked_by_facets, ranked_by_master, with_payload
 from search.standing import look_up
 from search.thresholds import thresholds_for
 from services.errors import InvalidInputError, NotFoundError
@@ -32,8 +34,11 @@ MAX_LIMIT = 100
 _MAX_QUESTION_CHARS = 2_000
 """What of a question is embedded: more is no question."""
 
-_AUTO_FACETS, _AUTO_MASTERS, _AUTO_WORDS = 15, 5, 3
-"""Points fetched for each wanted entity in ``auto``."""
+_AUTO_FACETS, _AUTO_MASTERS, _AUTO_WORDS = 25, 5, 3
+"""Points fetched for each wanted entity in ``auto``. More than 25 facets change no figure (docs/search.md)."""
+
+_OF_FACETS = ("entity_id", "entity_type", "facet_key", "title", "name")
+"""What is asked of 250 facet points; their payloads repeat the profile's, and would be most of the search's cost."""
 
 _AUTO_LEAST = 10
 """However few are wanted, as many come near as if it were ten: their scores decide whether there is an answer."""
@@ -143,7 +148,7 @@ class SearchIndex:
         where, limit = _conditions(query), max(query.limit, _AUTO_LEAST)
         subject = await self._filler.taken_out(vector, query.entity_type) if text.strip() else vector
         wanted = [
-            Nearest(facets, subject, limit * _AUTO_FACETS, where),
+            Nearest(facets, subject, limit * _AUTO_FACETS, where, only=_OF_FACETS),
             Nearest(master, subject, limit * _AUTO_MASTERS, where),
         ]
         wording = await self._wording(query, text)
@@ -163,9 +168,23 @@ class SearchIndex:
             "unknown_names": list(wording.unknown_names),
         }
         filters = _filters_applied(query)
+        found = await self._in_full(
+            master, found[: query.limit], {hit.id for hits in (master_hits, *word_hits) for hit in hits}
+        )
         if has_any or strength >= self._thresholds.auto:
-            return SearchResult(query.mode, tuple(found[: query.limit]), filters, explain=explain)
+            return SearchResult(query.mode, tuple(found), filters, explain=explain)
         return SearchResult(query.mode, (), filters, near=tuple(found[:_NEAR]), explain=explain)
+
+    async def _in_full(self, master: str, found: list[Found], in_full: set[str]) -> list[Found]:
+        """With whole payloads, for those that only facets had found."""
+        ids = {one.entity_id: point_id(one.entity_id, MASTER_KEY) for one in found}
+        missing = [one for one in ids.values() if one not in in_full]
+        if not missing:
+            return found
+        payloads = {record.id: record.payload for record in await self._vectors.retrieve(master, missing)}
+        return [
+            with_payload(one, payloads[ids[one.entity_id]]) if ids[one.entity_id] in payloads else one for one in found
+        ]
 
     async def _wording(self, query: SearchQuery, text: str) -> Wording:
         """The question's words; none where the index was built before it kept words (``reindex --full`` mends that)."""

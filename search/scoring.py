@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search.points import shown_payload, title_of
@@ -21,6 +22,7 @@ __all__ = [
     "ranked_by_all",
     "ranked_by_facets",
     "ranked_by_master",
+    "with_payload",
 ]
 
 FETCH_FACTOR = 5
@@ -90,8 +92,8 @@ def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hi
     words = {str(hit.payload.get("entity_id")): hit for hit in word_hits}
     facet_floor = min((hit.score for hit in facet_hits), default=0.0)
     master_floor = min((hit.score for hit in master_hits), default=0.0)
-    for one, hit in (masters | words).items():
-        payloads.setdefault(one, hit.payload)
+    # Facet hits may come with a part of the payload only.
+    payloads |= {one: hit.payload for one, hit in (masters | words).items()}
     found = []
     for one, payload in payloads.items():
         facets = matches.get(one, {})
@@ -106,6 +108,11 @@ def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hi
         }
         found.append(_found(payload, auto_score(meaning, shared), facets, parts))
     return _best(found, len(found))
+
+
+def with_payload(found: Found, payload: dict[str, Any]) -> Found:
+    """The same find with a whole payload: what is shown of it, and the title."""
+    return replace(found, payload=shown_payload(payload), title=title_of(payload))
 
 
 def _by_entity(hits: Iterable[Hit]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:

@@ -285,7 +285,7 @@ class Vectors:
                 filter=as_filter(one.where),
                 limit=one.limit,
                 score_threshold=one.at_least,
-                with_payload=True,
+                with_payload=True if one.only is None else list(one.only),
             )
             for one in wanted
         ]

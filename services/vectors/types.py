@@ -90,7 +90,7 @@ class Nearest:
     """One search: the ``limit`` points of ``collection`` nearest to ``vector`` that meet all ``where``.
 
     ``vector`` is dense, or the weights of words by their numbers. Points that score below ``at_least``
-    are left out, and those that share no word.
+    are left out, and those that share no word. ``only`` names the payload's keys that are wanted.
     """
 
     collection: str
@@ -98,3 +98,4 @@ class Nearest:
     limit: int
     where: tuple[Condition, ...] = field(default=())
     at_least: float | None = None
+    only: tuple[str, ...] | None = None
