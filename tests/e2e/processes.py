@@ -24,7 +24,7 @@ _PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV")
 
 _READY = {"webhook": "webhook_ready", "worker": "worker.ready"}
 _START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 40.0
+_STOP_TIMEOUT_S = 60.0
 """A worker lets its turns finish for 20 s."""
 _LOOK_S = 0.02
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import httpx
@@ -22,7 +22,6 @@ from tests.e2e.stack import ANSWER, CONFERENCE_ID, Stack, eventually, until
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Literal
 
 pytestmark = pytest.mark.e2e
 
@@ -187,30 +186,31 @@ async def test_services_that_are_away_at_the_start_are_named_and_waited_for(stac
         stack.worker.stop()
 
 
-@pytest.mark.parametrize(
-    ("module", "variable", "value", "says"),
-    [
-        ("worker", "LLM_TIMEOUT_S", "soon", "number"),
-        ("worker", "REDIS_URL", "localhost:6379", "redis://"),
-        ("worker", "LLM_PROVIDERS", "oracle", "anthropic"),
-        ("worker", "DIRECTUS_API_KEY", "", "required"),
-        ("webhook", "WEBHOOK_PORT", "99999", "65535"),
-        ("webhook", "DIRECTUS_WEBHOOK_SECRET", "", "required"),
-    ],
+BAD_SETTINGS: tuple[tuple[Literal["webhook", "worker"], str, str, str], ...] = (
+    ("worker", "LLM_TIMEOUT_S", "soon", "number"),
+    ("worker", "REDIS_URL", "localhost:6379", "redis://"),
+    ("worker", "DIRECTUS_API_KEY", "", "required"),
+    ("webhook", "WEBHOOK_PORT", "99999", "65535"),
+    ("webhook", "LLM_PROVIDERS", "oracle", "anthropic"),
+    ("webhook", "DIRECTUS_WEBHOOK_SECRET", "", "required"),
 )
-def test_a_bad_setting_stops_the_start_and_is_named(
-    tmp_path: Path, module: Literal["webhook", "worker"], variable: str, value: str, says: str
-) -> None:
+
+
+def test_a_bad_setting_stops_the_start_and_is_named(tmp_path: Path) -> None:
     """One line with the variable's name and what it wants; exit code 1, no trace, and no secret."""
     good = {"DIRECTUS_API_KEY": "a-key-that-is-not-shown", "DIRECTUS_WEBHOOK_SECRET": "a-secret-that-is-not-shown"}
-    process = ErleahProcess(module, good | {variable: value}, tmp_path)
-    process.start(until_ready=False)
-    assert process.wait() == 1
-    said = process.output().strip()
-    assert said.startswith(variable), said
-    assert says in said
-    assert "\n" not in said
-    assert "not-shown" not in said
+    started = []
+    for module, variable, value, says in BAD_SETTINGS:
+        process = ErleahProcess(module, good | {variable: value}, tmp_path, name=variable)
+        process.start(until_ready=False)
+        started.append((process, variable, says))
+    for process, variable, says in started:
+        assert process.wait() == 1
+        said = process.output().strip()
+        assert said.startswith(variable), said
+        assert says in said
+        assert "\n" not in said
+        assert "not-shown" not in said
 
 
 def test_the_sample_conference_is_still_there(stack: Stack) -> None:

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.stack import CONFERENCE_ID, Stack, eventually
+from tests.e2e.stack import CONFERENCE_ID, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 pytestmark = pytest.mark.e2e
 
@@ -24,14 +24,22 @@ TITLE = "Underwater basket weaving for submarine crews"
 ROOM = "Torpedo Bay Four"
 
 
-async def found_within(stack: Stack, what: Callable[[list[dict[str, Any]]], bool], since: float) -> None:
+async def known_in_time(known: Callable[[], Awaitable[bool]], since: float) -> None:
+    """Ask until it is known, and assert that whatever was asked 2 s after the change or later knew it."""
+    while True:
+        began = time.monotonic()
+        if await known():
+            return
+        assert began - since < KNOWN_S
+
+
+async def found_in_time(stack: Stack, what: Callable[[list[dict[str, Any]]], bool], since: float) -> None:
     """Search until ``what`` is found, and assert that it was in time."""
 
     async def found() -> bool:
         return what(await stack.search(TITLE, limit=20))
 
-    await eventually(found, 30)
-    assert time.monotonic() - since < KNOWN_S
+    await known_in_time(found, since)
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ async def session(stack: Stack) -> AsyncIterator[str]:
         "end_time": "2024-07-10T08:45:00Z",
     }
     created = str((await stack.call("POST", "/items/sessions", json=row))["id"])
-    await found_within(stack, lambda hits: created in {hit["id"] for hit in hits}, time.monotonic())
+    await found_in_time(stack, lambda hits: created in {hit["id"] for hit in hits}, time.monotonic())
     yield created
     await asyncio.to_thread(stack.admin.call, "DELETE", f"/items/sessions/{created}")
 
@@ -61,7 +69,7 @@ async def test_a_changed_room_is_in_the_next_answer(stack: Stack, session: str) 
     renamed = f"{TITLE}, moved"
     await stack.call("PATCH", f"/items/sessions/{session}", json={"room": "The Crow's Nest", "title": renamed})
     since = time.monotonic()
-    await found_within(stack, lambda hits: renamed in {hit["title"] for hit in hits}, since)
+    await found_in_time(stack, lambda hits: renamed in {hit["title"] for hit in hits}, since)
     question = f"In which room is “{TITLE}”? ({uuid4().hex[:8]})"
     row = await stack.answered(await stack.ask(question))
     assert (row["metadata"]["sources"][0]["id"], row["metadata"]["sources"][0]["title"]) == (session, renamed)
@@ -74,7 +82,7 @@ async def test_a_deleted_session_is_never_offered_again(stack: Stack, session: s
     """Within 2 s it is out of every search, and no answer names it."""
     await asyncio.to_thread(stack.admin.data, "DELETE", f"/items/sessions/{session}")
     since = time.monotonic()
-    await found_within(stack, lambda hits: session not in {hit["id"] for hit in hits}, since)
+    await found_in_time(stack, lambda hits: session not in {hit["id"] for hit in hits}, since)
     for mode in ("auto", "faceted", "master"):
         assert session not in {hit["id"] for hit in await stack.search(TITLE, mode=mode, limit=50)}
     question = f"When is “{TITLE}”? ({uuid4().hex[:8]})"
@@ -98,7 +106,6 @@ async def test_a_changed_faq_is_in_the_next_answer(stack: Stack) -> None:
         faq = [*before, {"question": question, "answer": "Leave it on hook number seven."}]
         await stack.call("PATCH", f"/items/conferences/{CONFERENCE_ID}", json={"faq": faq})
         since = time.monotonic()
-        await eventually(given, 30)
-        assert time.monotonic() - since < KNOWN_S + 2, "the answer that tells it takes a second or so itself"
+        await known_in_time(given, since)
     finally:
         await stack.call("PATCH", f"/items/conferences/{CONFERENCE_ID}", json={"faq": before})
