@@ -57,10 +57,15 @@ def test_a_crash_loses_no_row(directus_server: DirectusServer) -> None:
         assert service.data("GET", f"/items/conversations/{conversation}")["id"] == conversation
 
 
+PATIENCE = 200
+
+
 def test_the_log_holds_no_secret(directus_server: DirectusServer) -> None:
     """Neither tokens nor the webhook's secret stand in what Directus writes to its log."""
     with Rest(directus_server.url, "a-token-nobody-has") as stranger:
-        assert stranger.call("GET", "/users/me").status_code == 401
+        # A busy Directus says 503 before it looks at the token.
+        answers = (stranger.call("GET", "/users/me").status_code for _ in range(PATIENCE))
+        assert next((status for status in answers if status != 503), 503) == 401
     log = directus_server.process.log_path.read_text(encoding="utf-8")
     for secret in (directus_server.admin_token, directus_server.service_token, directus_server.webhook_secret):
         assert secret not in log
