@@ -43,9 +43,9 @@ LAST_WRITE_GRACE_S = 5.0
 """A last write that is on its way when the process is told to stop may take this long."""
 SAVE_PATIENCE_S = 2.0
 """A turn goes on unsaved when Redis does not answer for this long; the visitor is not kept waiting."""
-NUDGES = 6
-NUDGE_S = 0.05
-"""The next turn's job id may still belong to the job that found the line taken and is just ending."""
+NUDGES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Pauses between tries to ask for the next turn: its job id may still belong to the job that found the line taken and
+is just ending, which takes a round trip to Redis (on a starved machine 0.3 s were too few; then the sweep had to)."""
 DEFAULT_SOURCE = "mini"
 
 
@@ -196,7 +196,7 @@ async def _leave_line(place: Place, services: Services) -> None:
     following = await services.line.leave(place)
     if following is None or following == place.message_id:
         return
-    for _ in range(NUDGES):
-        if await services.queue.enqueue(AnswerJob(message_id=following)):
+    for pause_s in (0.0, *NUDGES_S):
+        await asyncio.sleep(pause_s)
+        if await services.queue.enqueue(AnswerJob(message_id=following)) or await services.turns.is_held(following):
             return
-        await asyncio.sleep(NUDGE_S)

@@ -11,6 +11,7 @@ import pytest
 from services.queue.jobs import Queue
 from tests.worker.test_answering import until
 from worker import late_writes, turn_watch
+from worker.conversation_line import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -197,3 +198,25 @@ async def test_an_answer_that_was_on_the_screen_is_not_superseded_by_who_takes_i
     row = next_one.answer_to(first)
     assert row is not None
     assert (row["status"], next_one.status_of(first)) == ("completed", "answered")
+
+
+async def test_the_next_turn_is_asked_for_also_while_its_last_job_is_still_ending(workshop: Workshop) -> None:
+    """A job that found the line taken goes out slowly; its message need not wait for the sweep."""
+    conversation_id = workshop.conversation()
+    first, second = workshop.ask("One?", conversation_id), workshop.ask("Two?", conversation_id)
+    queue: Any = workshop.services.queue
+    enqueue = queue.enqueue
+    asked_at: list[float] = []
+
+    async def is_there_still(job: Any) -> bool:  # noqa: ANN401 - a job
+        asked_at.append(time.monotonic())
+        return time.monotonic() - asked_at[0] > 0.5 and await enqueue(job)
+
+    queue.enqueue = is_there_still
+    line = workshop.services.line
+    await line.enter(Place(conversation_id, first, 1.0))
+    assert not await line.enter(Place(conversation_id, second, 2.0))
+    await workshop.services.directus.update_item("messages", first, {"status": "answered"})
+    await workshop.answer(first)
+    assert (await queue.depth(Queue.TURNS)).waiting == 1
+    assert len(asked_at) <= 6, "it waits longer each time"
