@@ -1,4 +1,4 @@
-"""Vectors: the same promises in memory and at a path, and what is said to a server over HTTP."""
+"""Vectors: the same promises in memory, at a path and over HTTP, and what is said to a server over HTTP."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from services.errors import ConflictError, NotFoundError, ServiceRejectedError, ServiceUnavailableError
 from services.vectors import AnyOf, Either, Match, Nearest, Not, Point, Range, Record, Vectors
+from standins.qdrant import QdrantStandIn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,8 +33,16 @@ def point(number: int, vector: list[float], **payload: Any) -> Point:  # noqa: A
     return Point(uid(number), vector, payload)
 
 
-@pytest.fixture(params=["memory", "path"])
+@pytest.fixture(params=["memory", "path", "over HTTP"])
 async def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Vectors]:
+    """Each engine, and the stand-in for a server that benchmarks and faults use: it keeps the same promises."""
+    if request.param == "over HTTP":
+        standin = QdrantStandIn()
+        made = Vectors("http://qdrant.example:6333", transport=httpx.ASGITransport(standin.app))
+        yield made
+        await made.aclose()
+        await standin.aclose()
+        return
     made = Vectors("embedded://" if request.param == "memory" else f"embedded://{tmp_path}/index")
     yield made
     await made.aclose()
