@@ -43,7 +43,8 @@ class AnswerStream:
         self.claim = claim
         self.answer_id = answer_id
         self.row = row
-        self.text = ""
+        self._text = ""
+        self._draft: tuple[str, Callable[[str], str]] | None = None
         self.seq = 0
         self.exists = False
         """Whether the row is known to be in Directus."""
@@ -70,6 +71,21 @@ class AnswerStream:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
+    def text(self) -> str:
+        """The newest whole text, made fit to be shown.
+
+        After a take-over the visitor still sees the text of the worker before; it gives way only
+        to a text at least as long, so an answer never shrinks on the screen.
+        """
+        if self._draft is not None:
+            draft, fit = self._draft
+            self._draft = None
+            text = fit(draft)
+            if len(text) >= self._on_screen:
+                self._text = text
+        return self._text
+
+    @property
     def is_dirty(self) -> bool:
         """Whether the row lacks something that has been shown."""
         if self._done.done() or not self.wanted:
@@ -81,16 +97,14 @@ class AnswerStream:
         """Whether the answer is still being written."""
         return not self._done.done()
 
-    def show(self, text: str) -> None:
-        """Put the newest whole text on its way.
+    def show(self, text: str, fit: Callable[[str], str] = str) -> None:
+        """Put the newest whole text on its way; ``fit`` makes it fit to be shown, once a write is due.
 
-        After a take-over the visitor still sees the text of the worker before; it gives way only
-        to a text at least as long, so an answer never shrinks on the screen.
+        A model writes sixty pieces a second where the pump takes ten: looking through each whole text
+        for links was 40 % of the work of a process with fifty answers.
         """
-        if len(text) < self._on_screen:
-            return
-        self.text = text
-        if text and self.first_shown_at is None:
+        self._draft = (text, fit)
+        if self.first_shown_at is None and self.text:
             self.first_shown_at = time.time()
         self.wanted = True
         self._wake()
@@ -101,7 +115,7 @@ class AnswerStream:
         Raises whatever Directus said if it refuses the row for good. Cancelling the wait does not
         take the write back.
         """
-        self.text = text
+        self._text, self._draft = text, None
         self.final = final
         self.marks = marks or []
         self.wanted = True
@@ -130,7 +144,7 @@ class AnswerStream:
         self.seq = max(self.seq, (seq or 0) + SEQ_GAP_AFTER_TAKEOVER)
         self._on_screen = len(text)
         if self.final is None and len(self.text) < len(text):
-            self.text = text
+            self._text = text
         self.written_text = text
 
     def written(self, row: dict[str, Any], *, at: float) -> None:

@@ -127,7 +127,7 @@ class _UnwrittenAnswer(AnswerStream):
 
     async def finish(self, text: str, final: dict[str, Any], marks: list[dict[str, Any]] | None = None) -> None:
         """Keep what would be written."""
-        self.text, self.final, self.marks = text, final, marks or []
+        self._text, self._draft, self.final, self.marks = text, None, final, marks or []
 
 
 class _RecordedModel(LanguageModel):

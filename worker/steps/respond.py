@@ -64,13 +64,17 @@ async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd]:
     end: AnswerEnd | None = None
     left = _left(turn, services)
     view = turn.view()
+
+    def fit(draft: str) -> str:
+        return services.assistant.clean(draft, view, whole=False)
+
     try:
         async with asyncio.timeout(left.seconds), aclosing(_events(turn, services)) as events:
             async for event in events:
                 match event:
                     case TextDelta(text=piece):
                         text += piece.translate(_UNSTORABLE)
-                        services.answer.show(services.assistant.clean(text, view, whole=False))
+                        services.answer.show(text, fit)
                         if tokens_in(len(text)) > left.tokens:
                             log.warning("answer.over_budget", characters=len(text))
                             turn.degraded_because = BUDGET
