@@ -2,12 +2,13 @@
 
 A word's number is the CRC-32 of its stem, so that no process needs a table of them. Texts are kept without
 weights (a word is there or it is not); the question's side carries them, from the conference's own
-word counts (search/lexicon.py).
+word counts (search/lexicon.py). Accents are folded on both sides: who has no ``ł`` on the keyboard types ``l``.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ import Stemmer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FUNCTION_WORDS", "Token", "number_of", "sparse_text", "stem", "tokens"]
+__all__ = ["FUNCTION_WORDS", "Token", "folded", "number_of", "sparse_text", "stem", "tokens"]
 
 FUNCTION_WORDS = frozenset(
     """a about above after again against all am an and any are as at be because been before being below between both
@@ -33,6 +34,14 @@ FUNCTION_WORDS = frozenset(
 _TOKEN = re.compile(r"\w+(?:[.+#&'\u2019-]\w+)*[+#]*")
 _JOINT = re.compile(r"[.\-&'/]")
 _SENTENCE = re.compile(r"[.?!:;]\s+|[\n•*(\"\u201c]")
+
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+"""Marks over and under Latin, Greek and Cyrillic letters; those of other scripts are vowels, and stay."""
+
+_WHOLE_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "ß": "ss", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+)
+"""Letters that Unicode takes for no letter with a mark."""
 
 _MAX_CHARS = 16_000
 _MAX_WORD_CHARS = 40
@@ -53,11 +62,21 @@ class Token:
 
 def tokens(text: str) -> Iterator[Token]:
     """The words of a text, in order; of its first 16,000 characters."""
-    for line in _SENTENCE.split(text[:_MAX_CHARS]):
+    # A letter and its mark apart (as macOS types them) would be two words.
+    for line in _SENTENCE.split(unicodedata.normalize("NFC", text[:_MAX_CHARS])):
         for place, written in enumerate(_TOKEN.findall(line)):
             if len(written) > _MAX_WORD_CHARS:
                 continue
             yield Token(written, _parts(written), _looks_named(written, first=place == 0))
+
+
+def folded(word: str) -> str:
+    """The word in small letters without accents: ``lukasz`` for ``Łukasz``."""
+    lower = word.lower()
+    if lower.isascii():
+        return lower
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", lower)).translate(_WHOLE_LETTERS)
+    return unicodedata.normalize("NFC", plain)
 
 
 def stem(part: str) -> str:
@@ -80,7 +99,7 @@ def _content_parts(found: Iterable[Token]) -> Iterator[str]:
 
 
 def _parts(written: str) -> tuple[str, ...]:
-    whole = written.lower().replace("\u2019", "'").removesuffix("'s")
+    whole = folded(written).replace("\u2019", "'").removesuffix("'s")
     pieces = [piece for piece in _JOINT.split(whole) if len(piece) > 1]
     return tuple(dict.fromkeys((whole, *pieces))) if len(pieces) > 1 else (whole,)
 

@@ -29,7 +29,7 @@ EMBEDDED = "embedded://"
 PayloadIndex = Literal["tenant", "keyword", "datetime"]
 """``tenant`` is a keyword that Qdrant also lays out its storage by."""
 
-_WORDS = "words-1"
+_WORDS = "words-2"
 """The sparse vector beside the unnamed dense one. Its number changes with the way words are made (search/words.py):
 a collection that has another is one without, until a full reindex."""
 
