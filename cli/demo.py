@@ -25,8 +25,8 @@ from cli.load import tell as tell_loaded
 from cli.local_directus import DirectusOptions, LocalDirectus
 from cli.reindex import tell as tell_indexed
 from cli.reindex import wait_with_progress
-from cli.terminal import is_terminal, run, say
-from services.errors import ConfigurationError
+from cli.terminal import data, is_terminal, own_command, run, say
+from services.errors import ConfigurationError, IndexMismatchError
 from services.logging import configure_logging
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import ReindexJob
@@ -35,7 +35,7 @@ from services.settings import DEMO_ENV_FILE, load_settings
 from services.vectors import Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from services.settings import Settings
 
@@ -117,12 +117,6 @@ async def _demo(plan: _Plan, *, open_page: bool) -> None:
         await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
             say("\nStopping …")
-        stop.set()
-        ended = await asyncio.gather(*running, return_exceptions=True)
-        state.remove_env()
-        for error in ended:
-            if isinstance(error, Exception):
-                raise error
     say("Stopped. The demo's state is kept in .erleah/")
 
 
@@ -154,6 +148,7 @@ async def _start(stack: AsyncExitStack, state: DemoState, plan: _Plan, stop: asy
     redis_url = stack.enter_context(embedded_server(REDIS_NAME)).listen()
     settings = _settings(state, plan)
     configure_logging(settings)
+    stack.callback(state.remove_env)
     state.write_env(settings, redis_url)
 
     say("Making collections, access and flows …")
@@ -163,44 +158,51 @@ async def _start(stack: AsyncExitStack, state: DemoState, plan: _Plan, stop: asy
 
     vectors = Vectors(settings.qdrant_url, None)
     stack.push_async_callback(vectors.aclose)
-    tasks: list[asyncio.Task[None]] = []
-    tasks += [
-        await _started(
-            lambda ready: run_worker(settings, vectors=vectors, stop=stop, on_ready=ready), f"worker {number}"
-        )
+    parts: dict[str, Callable[[Callable[[], None]], Coroutine[None, None, None]]] = {
+        f"worker {number}": lambda ready: run_worker(settings, vectors=vectors, stop=stop, on_ready=ready)
         for number in range(plan.scale)
-    ]
-    tasks.append(
-        await _started(lambda ready: run_webhook(settings, stop=stop, on_ready=lambda _address: ready()), "webhook")
-    )
+    }
+    parts["webhook"] = lambda ready: run_webhook(settings, stop=stop, on_ready=lambda _address: ready())
+    tasks: list[asyncio.Task[None]] = []
+    for name, begin in parts.items():
+        ready = asyncio.Event()
+        tasks.append(asyncio.create_task(begin(ready.set), name=name))
+        stack.push_async_callback(_ended, tasks[-1], stop)
+        await _ready(tasks[-1], ready)
     say("Indexing …")
     tell_indexed(await _reindex(settings, plan.conference_id))
     return tasks
 
 
-async def _started(begin: Callable[[Callable[[], None]], Awaitable[None]], name: str) -> asyncio.Task[None]:
-    """Start one part as a task and wait until it is ready; what it fails with is raised here."""
-    ready = asyncio.Event()
-
-    async def part() -> None:
-        await begin(ready.set)
-
-    task = asyncio.create_task(part(), name=name)
+async def _ready(task: asyncio.Task[None], ready: asyncio.Event) -> None:
+    """Wait until one part is ready; what it fails with before is raised here."""
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if task.done():
         await task
-    return task
+
+
+async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """See to the end of one part, whatever ended the demo; what it failed with is raised here."""
+    stop.set()
+    await task
 
 
 async def _reindex(settings: Settings, conference_id: str) -> dict[str, object]:
     redis = connect_redis(settings.redis_url)
     queue = JobQueue(redis)
-    job = ReindexJob(conference_id=conference_id)
-    try:
+
+    async def done(job: ReindexJob) -> dict[str, object]:
         await queue.enqueue(job)
         return await wait_with_progress(queue, job)
+
+    try:
+        return await done(ReindexJob(conference_id=conference_id))
+    except IndexMismatchError:
+        say(f"The index was made by another embedder than {settings.embedding_provider}; making it anew …")
+        # Of all conferences: a folder may hold several, and one index can't have two embedders.
+        return await done(ReindexJob(full=True))
     finally:
         await queue.aclose()
         await redis.aclose()
@@ -240,8 +242,9 @@ def _conference_id(folder: Path) -> str:
 
 def _tell_ready(state: DemoState, directus_port: int) -> None:
     secrets = state.directus_secrets
-    say()
-    say(f"Erleah is ready: {state.page_address}")
-    say(f"Directus: http://127.0.0.1:{directus_port}  (log in as {secrets.admin_email}, {secrets.admin_password})")
-    say('Try, in another terminal: erleah ask "Which talks are about testing?"')
+    data(
+        f"\nErleah is ready: {state.page_address}\n"
+        f"Directus: http://127.0.0.1:{directus_port}  (log in as {secrets.admin_email}, {secrets.admin_password})\n"
+        f'Try, in another terminal: {own_command()} ask "Which talks are about testing?"'
+    )
     say("Ctrl-C ends it all.")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-__all__ = ["command_settings", "data", "is_terminal", "mark", "run", "say"]
+__all__ = ["command_settings", "data", "is_terminal", "mark", "own_command", "run", "say"]
 
 
 def command_settings() -> Settings:
@@ -53,3 +56,13 @@ def mark(*, ok: bool) -> str:
 def is_terminal() -> bool:
     """Whether a person watches stderr, so that progress may move."""
     return sys.stderr.isatty()
+
+
+def own_command() -> str:
+    """What a person types in this folder to call this very ``erleah``, which may not be on the PATH."""
+    called = Path(sys.argv[0])
+    if called.suffix == ".py":
+        return f"{shlex.quote(sys.executable)} -m cli.main"
+    on_path = shutil.which(called.name)
+    is_on_path = on_path is not None and called.exists() and called.samefile(on_path)
+    return called.name if is_on_path else shlex.quote(str(called))

@@ -62,6 +62,8 @@ log = get_logger(__name__)
 
 GRACE_S = 20.0
 """Turns that run at the stop get this long, then they are handed over; orchestrators kill after 30 s."""
+CLOSING_S = 10.0
+"""Beyond it, for what is closed at the end: a connection that hangs must not cost the whole container's time."""
 INDEX_JOBS = {Queue.INDEX: 2, Queue.REINDEX: 1}
 """A second changed row need not wait for a slow first; two reindexes would only share one embedder."""
 LOOK_AROUND_S = 5.0
@@ -186,10 +188,22 @@ async def run_worker(
     stop: asyncio.Event | None = None,
     on_ready: Callable[[], None] | None = None,
 ) -> None:
-    """Start up, run until ``stop`` is set, shut down."""
-    worker = await start_up(settings, vectors=vectors)
+    """Start up, run until ``stop`` is set, shut down; a worker that still starts has nothing to finish."""
+    stop = stop or asyncio.Event()
+    starting = asyncio.create_task(start_up(settings, vectors=vectors), name="start up")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        await run(worker, stop=stop or asyncio.Event(), on_ready=on_ready)
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+    if not starting.done():
+        await asyncio.wait({starting})
+        return
+    worker = starting.result()
+    try:
+        await run(worker, stop=stop, on_ready=on_ready)
     finally:
         await shut_down(worker)
 
@@ -211,17 +225,12 @@ async def _until_signal(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    starting = asyncio.create_task(run_worker(settings, stop=stop))
+    working = asyncio.create_task(run_worker(settings, stop=stop))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    # A worker that runs ends by itself; one that still waits for a service to come has nothing to finish.
-    try:
-        async with asyncio.timeout(GRACE_S + 10):
-            await starting
-    except TimeoutError:
-        with contextlib.suppress(asyncio.CancelledError):
-            await starting
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(working, GRACE_S + CLOSING_S)
 
 
 def _runners(worker: Worker) -> dict[Queue, JobRunner]:

@@ -11,6 +11,7 @@ from worker import main
 if TYPE_CHECKING:
     import pytest
 
+    from services.settings import Settings
     from tests.worker.conftest import Workshop
     from worker.main import Worker
 
@@ -35,3 +36,25 @@ async def test_a_service_that_takes_calls_and_says_nothing_keeps_no_worker_from_
     worker: Any = SimpleNamespace(services=services, redis=workshop.redis, vectors=SimpleNamespace(ping=hang))
     await asyncio.wait_for(main._look_around(cast("Worker", worker)), 5)
     assert asked == ["another", "qdrant", "another"]
+
+
+async def test_a_stop_while_a_worker_starts_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not begun has nothing to finish, and never says that it is ready."""
+    began, given_up = asyncio.Event(), asyncio.Event()
+
+    async def starts_for_ever(_settings: object, **_parts: object) -> Worker:
+        began.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            given_up.set()
+        raise AssertionError
+
+    monkeypatch.setattr(main, "start_up", starts_for_ever)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    working = asyncio.create_task(main.run_worker(cast("Settings", None), stop=stop, on_ready=ready.set))
+    await began.wait()
+    stop.set()
+    await asyncio.wait_for(working, 1)
+    assert given_up.is_set()
+    assert not ready.is_set()
