@@ -15,7 +15,7 @@ from services.answer_ids import answer_id_of
 from services.directus.client import Directus
 from services.errors import InvalidInputError, ServiceUnavailableError
 from services.queue.job_queue import JobQueue
-from services.queue.jobs import AnswerJob
+from services.queue.jobs import AnswerJob, Queue
 from services.redis import connect_redis
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ LOOK_S = 0.15
 RETRY_S = 2.0
 """A person at a terminal would rather be told that Directus is away than wait for it."""
 PATIENCE_S = 30.0
-"""Nothing for this long beyond the turn's own time, and no worker is at work."""
+"""Nothing for this long beyond the turn's own time, and no answer will come."""
+WONDER_AFTER_S = 2.0
+"""An idle worker shows something sooner; who waits longer is told whether one is at work at all."""
 
 
 @click.command()
@@ -66,10 +68,21 @@ async def _ask(
             )
             # The Flow reports it too; asking directly makes this work without the receiver.
             await queue.enqueue(AnswerJob(message_id=message_id))
-            return await _follow(directus, message_id, settings.turn_timeout_s + PATIENCE_S, stream=stream)
+            wondering = asyncio.create_task(_say_if_nobody_works(queue))
+            try:
+                return await _follow(directus, message_id, settings.turn_timeout_s + PATIENCE_S, stream=stream)
+            finally:
+                wondering.cancel()
+                await asyncio.gather(wondering, return_exceptions=True)
     finally:
         await queue.aclose()
         await redis.aclose()
+
+
+async def _say_if_nobody_works(queue: JobQueue) -> None:
+    await asyncio.sleep(WONDER_AFTER_S)
+    if not any(seen.queue == Queue.TURNS for seen in await queue.workers()):
+        say("No worker is running, so nobody answers yet; start one in another terminal: erleah worker")
 
 
 async def _follow(directus: Directus, message_id: str, patience_s: float, *, stream: bool) -> dict[str, Any]:

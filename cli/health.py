@@ -1,7 +1,8 @@
 """``erleah health``: whether the process in this container is alive, for the container's health check.
 
-One check serves receiver and worker, so that one image needs one: the receiver answers on its port;
-a worker has no port, and leaves its sign of life in Redis under this machine's name.
+The receiver answers on its port; a worker has no port, and leaves its sign of life in Redis under this
+machine's name. Which of them lives here is said by who runs the check: guessed from what answers, a dead
+receiver would pass for a worker that waits for Redis.
 """
 
 from __future__ import annotations
@@ -27,27 +28,21 @@ _TIMEOUT_S: Final = 4.0
 
 
 @click.command()
-def health() -> int:
+@click.option("--role", type=click.Choice(["webhook", "worker"]), required=True, help="What runs in this container.")
+def health(*, role: str) -> int:
     """Say whether the receiver or worker on this machine is alive; exit 1 if not. For health checks."""
     settings = command_settings()
-    data(run(_look(settings)))
+    data(run(_receiver(settings.webhook_port) if role == "webhook" else _worker(settings)))
     return 0
 
 
-async def _look(settings: Settings) -> str:
-    """What lives here; raises ErleahError when nothing does."""
-    return await _receiver(settings.webhook_port) or await _worker(settings)
-
-
-async def _receiver(port: int) -> str | None:
-    """The receiver's word, None when nothing listens here (this is a worker then, or neither)."""
+async def _receiver(port: int) -> str:
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.get(f"http://127.0.0.1:{port}/health/live")
-    except httpx.ConnectError:
-        return None
     except httpx.HTTPError as error:
-        raise ErleahError(f"the receiver does not answer on port {port} ({type(error).__name__})") from None
+        why = type(error).__name__
+        raise ErleahError(f"no receiver answers on port {port} ({why}); start one: erleah webhook") from None
     if answer.status_code != httpx.codes.OK:
         raise ErleahError(f"the receiver says {answer.status_code} on port {port}")
     return "the receiver is alive"
@@ -66,5 +61,5 @@ async def _worker(settings: Settings) -> str:
         await queue.aclose()
         await redis.aclose()
     if not here:
-        raise ErleahError(f"neither a receiver nor a worker is alive on {host}; start one: erleah worker")
+        raise ErleahError(f"no worker is alive on {host}; start one: erleah worker")
     return f"{len(here)} worker{'' if len(here) == 1 else 's'} alive"

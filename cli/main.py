@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import traceback
 from typing import Any
 
 import click
 
-from services.errors import ConfigurationError, ErleahError, InvalidInputError, ServiceUnavailableError
+from services.errors import ConfigurationError, ErleahError, InvalidInputError
 
 __all__ = ["cli", "main"]
 
@@ -32,6 +33,9 @@ COMMANDS = {
 """In the order in which a newcomer needs them; each is imported when it is called."""
 
 
+_COMMAND_AT_THE_END = re.compile(r"\berleah [a-z]+[^;.:]*$")
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -47,13 +51,11 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="erleah", message="erleah %(version)s")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
-@click.pass_context
-def cli(ctx: click.Context, *, debug: bool) -> None:
+def cli(*, debug: bool) -> None:
     """Answers people's questions inside Directus.
 
     New here? `erleah demo` runs everything on this machine, with a real conference.
     """
-    ctx.obj = {"debug": debug}
 
 
 def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way to end
@@ -87,17 +89,10 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one retu
 
 
 def _with_a_way_out(error: ErleahError) -> str:
-    """The error as one line that ends with what mends it."""
+    """The error as one line that ends with what mends it: its own words, or the command that finds out."""
     text = " ".join(str(error).split())
-    if any(word in text for word in ("erleah ", "set ", "start it", "run ")):
-        return text
-    match error:
-        case ConfigurationError() | ServiceUnavailableError():
-            return f"{text}; see what is wrong with: erleah doctor"
-        case InvalidInputError():
-            return text
-        case _:
-            return f"{text}; see what is wrong with: erleah doctor"
+    says_it = isinstance(error, ConfigurationError | InvalidInputError) or _COMMAND_AT_THE_END.search(text)
+    return text if says_it else f"{text}; see what is wrong with: erleah doctor"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from services.errors import ConfigurationError
 
@@ -182,10 +182,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - one value per
 
 
 def _names_api_key(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    lines = (line.strip().upper() for line in path.read_text(encoding="utf-8").splitlines())
-    return any(line.startswith("DIRECTUS_API_KEY=") and line != "DIRECTUS_API_KEY=" for line in lines)
+    return bool(DotEnvSettingsSource(Settings, env_file=path).env_vars.get("directus_api_key"))
 
 
 def _explain(error: ValidationError) -> str:

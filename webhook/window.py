@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from services.settings import Settings
 
-__all__ = ["window_routes"]
+__all__ = ["STATIC_FILES", "window_routes"]
 
 STATIC_FILES: Final = Path(str(files("widget"))) / "static"
 """By name, so that nothing of the window's is imported; it is part of the wheel."""

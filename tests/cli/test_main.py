@@ -8,9 +8,19 @@ import click
 import pytest
 
 from cli.main import COMMANDS, cli, main
+from services.errors import (
+    ConfigurationError,
+    ErleahError,
+    InvalidInputError,
+    ServiceRejectedError,
+    ServiceUnavailableError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+ASK_THE_DOCTOR = "; see what is wrong with: erleah doctor"
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +44,35 @@ def configured(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
     } | settings
     for name, value in values.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ServiceUnavailableError("worker", "Nobody works; start one: erleah worker"), ""),
+        (
+            ServiceUnavailableError("redis", "The connection was reset by Redis"),
+            ASK_THE_DOCTOR,
+        ),
+        (
+            ServiceRejectedError("qdrant", "erleah worker said no: wrong size"),
+            ASK_THE_DOCTOR,
+        ),
+        (ConfigurationError("REDIS_URL wants redis://"), ""),
+        (InvalidInputError("limit: wants a number"), ""),
+    ],
+)
+def test_an_error_ends_with_what_mends_it(
+    error: ErleahError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message that names a command is left alone; a word that only looks like one is not taken for it."""
+
+    def failing() -> None:
+        raise error
+
+    monkeypatch.setattr("cli.status.command_settings", failing)
+    assert main(["status"]) == 1
+    assert capsys.readouterr().err == f"erleah: {error}{told}\n"
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))

@@ -174,9 +174,21 @@ def test_the_administrators_token_goes_where_it_is_needed_alone() -> None:
 def test_the_example_names_every_variable() -> None:
     """What can be set is in .env.example, for settings and for compose.yaml alike."""
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+    named = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
     assert named >= set(interpolations(TEXT)) | SETTINGS
     assert named <= set(interpolations(TEXT)) | SETTINGS, "what nothing reads has no place there"
+
+
+def test_the_example_leaves_containers_in_production() -> None:
+    """A copied .env.example sets no ENVIRONMENT, which would override compose.yaml's own."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert not re.search(r"^ENVIRONMENT=", example, re.MULTILINE)
+    assert interpolations(TEXT)["ENVIRONMENT"] == (":-", "production")
+
+
+@pytest.mark.parametrize("name", ["webhook", "worker"])
+def test_each_process_is_asked_after_what_it_is(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "erleah", "health", "--role", name]
 
 
 def test_redis_keeps_what_waits() -> None:
@@ -214,7 +226,7 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_no_compiler() -> None:
     assert "build-essential" not in final
     assert re.search(r"^USER 10001:10001$", final, re.MULTILINE)
     assert "HEALTHCHECK" in final
-    assert '["erleah", "health"]' in final
+    assert '["erleah", "health", "--role", "webhook"]' in final
     assert "ca-certificates" in final
     assert 'CMD ["webhook"]' in final
 

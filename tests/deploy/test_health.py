@@ -49,17 +49,34 @@ async def report(redis_url: str, host: str) -> None:
     await redis.aclose()
 
 
-def test_a_container_in_which_nothing_lives_is_ill(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("role", "why"), [("webhook", "no receiver answers on port 1"), ("worker", "no worker is alive")]
+)
+def test_a_container_in_which_nothing_lives_is_ill(
+    redis_url: str, role: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Exit code 1, which is what the health check looks at, and a line that says why."""
     assert redis_url
-    assert main(["health"]) == 1
-    assert "neither a receiver nor a worker is alive" in capsys.readouterr().err
+    assert main(["health", "--role", role]) == 1
+    assert why in capsys.readouterr().err
+
+
+def test_a_dead_receiver_is_no_worker_that_waits_for_redis(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert redis_url
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    assert main(["health", "--role", "webhook"]) == 1
+
+
+def test_a_check_says_what_it_looks_for(redis_url: str) -> None:
+    """Without a role it is wrong usage, not a guess."""
+    assert redis_url
+    assert main(["health"]) == 2
 
 
 async def test_a_worker_of_another_container_proves_nothing(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     await report(redis_url, "another-container")
     assert await _health() == 1
-    assert "neither" in capsys.readouterr().err
+    assert "no worker" in capsys.readouterr().err
 
 
 async def test_a_worker_that_reports_is_alive(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,9 +89,9 @@ def test_an_outage_of_redis_ends_no_worker(redis_url: str, monkeypatch: pytest.M
     """A worker waits for Redis by itself; an orchestrator that ended it would add to the outage."""
     assert redis_url
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    assert main(["health"]) == 0
+    assert main(["health", "--role", "worker"]) == 0
 
 
 async def _health() -> int:
     """The command, in a thread: it runs a loop of its own."""
-    return await asyncio.to_thread(main, ["health"])
+    return await asyncio.to_thread(main, ["health", "--role", "worker"])

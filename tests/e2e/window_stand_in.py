@@ -27,7 +27,6 @@ from services.answer_ids import answer_id_of
 from services.settings import Settings
 from webhook.server import listen
 from webhook.window import window_routes
-from widget.files import static_dir
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -356,7 +355,7 @@ async def window_stand_in() -> AsyncIterator[WindowStandIn]:
             Route("/directus/auth/refresh", stand_in.refresh, methods=["POST"]),
             Route("/directus/items/messages", stand_in.read),
             WebSocketRoute("/directus/websocket", stand_in.line),
-            *window_routes(settings, static_dir()),
+            *window_routes(settings),
         ],
         middleware=[
             Middleware(CORSMiddleware, allow_origins=[stand_in.address], allow_methods=["*"], allow_headers=["*"])

@@ -113,9 +113,27 @@ def test_a_demo_is_found_only_where_nothing_else_is_set(monkeypatch: pytest.Monk
     assert load_settings().redis_url == "redis://127.0.0.1:6379/0"
 
 
+@pytest.mark.parametrize(
+    "line", ["DIRECTUS_API_KEY=own-key", "export DIRECTUS_API_KEY=own-key", "directus_api_key = 'own-key'  # mine"]
+)
+def test_an_own_key_keeps_a_demo_out_however_it_is_written(line: str) -> None:
+    Path(".erleah").mkdir()
+    Path(".erleah/demo.env").write_text("DIRECTUS_API_KEY=demo-key\nDIRECTUS_WEBHOOK_SECRET=demo-secret\n")
+    Path(".env").write_text(f"{line}\nDIRECTUS_WEBHOOK_SECRET=own-secret\n")
+    assert load_settings().directus_api_key.get_secret_value() == "own-key"
+
+
+@pytest.mark.parametrize("line", ["DIRECTUS_API_KEY=", "export DIRECTUS_API_KEY=''", "# DIRECTUS_API_KEY=own-key", ""])
+def test_a_key_left_empty_is_none(line: str) -> None:
+    Path(".erleah").mkdir()
+    Path(".erleah/demo.env").write_text("DIRECTUS_API_KEY=demo-key\nDIRECTUS_WEBHOOK_SECRET=demo-secret\n")
+    Path(".env").write_text(f"{line}\n")
+    assert load_settings().directus_api_key.get_secret_value() == "demo-key"
+
+
 def test_the_example_names_every_setting_with_its_default() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
-    written = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    written = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", text, re.MULTILINE))
     assert {name.upper() for name in Settings.model_fields} <= set(written), "compose.yaml has some of its own"
     defaults = Settings(directus_api_key="k", directus_webhook_secret="s", _env_file=None)
     for name in Settings.model_fields:

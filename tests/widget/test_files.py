@@ -12,13 +12,12 @@ import pytest
 from starlette.applications import Starlette
 
 from services.settings import Settings
+from webhook.window import STATIC_FILES as STATIC
 from webhook.window import window_routes
-from widget.files import static_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-STATIC = static_dir()
 VENDOR = STATIC / "vendor"
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
 OWN = [path for path in FILES if VENDOR not in path.parents]
@@ -151,7 +150,7 @@ def test_every_script_of_ours_is_used() -> None:
 async def test_the_receiver_serves_each_file_as_what_it_is(name: str, kind: str) -> None:
     """A browser runs no module of another type."""
     values: dict[str, Any] = {"directus_api_key": "key", "directus_webhook_secret": "a-secret-that-only-directus-knows"}
-    app = Starlette(routes=window_routes(Settings(_env_file=None, **values), static_dir()))
+    app = Starlette(routes=window_routes(Settings(_env_file=None, **values)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door.test") as client:
         answer = await client.get(f"/widget/{name}")
     assert answer.status_code == 200
