@@ -10,12 +10,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from services.errors import ErleahError
+from services.rate_limits import RateLimits
 from webhook.access import VisitorAccess
 from webhook.cancellation import Cancellation
 from webhook.chat import Chat
 from webhook.health import Health
 from webhook.hooks import Hooks
-from webhook.limits import RateLimits
 from webhook.metrics import MetricsPage
 from webhook.middleware import CORRELATION_HEADER, Correlation, Cors, LastCatch, SafeHeaders
 from webhook.regeneration import Regeneration
@@ -47,7 +47,7 @@ def create_app(
     shared = None if settings.redis_url.startswith("embedded://") else redis
     limits = RateLimits(per_minute=settings.rate_limit_per_minute, redis=shared)
 
-    hooks = Hooks(secret=settings.directus_webhook_secret, queue=queue)
+    hooks = Hooks(secret=settings.directus_webhook_secret, queue=queue, limits=limits)
     visitors = Visitors(
         directus=directus,
         queue=queue,

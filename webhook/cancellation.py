@@ -16,14 +16,14 @@ from services.redis import speaking_plainly
 from services.redis_keys import TURN_TTL_S, cancel_flag
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
-from webhook.limits import client_address
+from webhook.clients import client_address
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from services.directus.client import Directus
+    from services.rate_limits import RateLimits
     from services.redis import RedisClient
-    from webhook.limits import RateLimits
 
 __all__ = ["Cancellation"]
 

@@ -13,8 +13,8 @@ from services.errors import InvalidInputError, NotFoundError
 from services.queue.jobs import AnswerJob
 from webhook.access import as_erleah
 from webhook.body import RowId, read_body
+from webhook.clients import client_address
 from webhook.handover import hand_over
-from webhook.limits import client_address
 from webhook.middleware import trace_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from services.directus.client import Directus
     from services.queue.job_queue import JobQueue
-    from webhook.limits import RateLimits
+    from services.rate_limits import RateLimits
     from webhook.responses import ErrorAnswers
 
 __all__ = ["Chat", "ChatRequest"]

@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from services.directus_names import CONFERENCES, EXHIBITORS, MESSAGES, SESSIONS, SESSIONS_SPEAKERS, SPEAKERS
+from services.errors import RateLimitedError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob, IndexItemJob, ReindexJob
 from webhook.body import is_uuid, read_body
+from webhook.clients import client_address
 from webhook.handover import hand_over
 from webhook.middleware import trace_of
 from webhook.responses import WrongShapeError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from services.queue.job_queue import JobQueue
+    from services.rate_limits import RateLimits
 
 __all__ = ["SECRET_HEADER", "FlowEvent", "Hooks"]
 
@@ -38,6 +41,9 @@ CONTENT_ACTIONS: Final = frozenset({"create", "update", "delete"})
 
 MAX_ITEM_JOBS: Final = 500
 """One event that changes more rows than this (an import) asks for one reindex instead."""
+
+HOOKS_PER_MINUTE: Final = 12_000
+"""Of one client, and Directus is one: 200 a second is twice the burst that is measured (docs/benchmarks.md)."""
 
 Key = Annotated[str, Field(min_length=1, max_length=128)] | int
 
@@ -74,13 +80,18 @@ class FlowEvent(BaseModel):
 class Hooks:
     """Checks a Flow's call and hands on what it asks for. Only who knows the secret gets in."""
 
-    def __init__(self, *, secret: SecretStr, queue: JobQueue) -> None:
+    def __init__(self, *, secret: SecretStr, queue: JobQueue, limits: RateLimits) -> None:
         self._secret_digest = sha256(secret.get_secret_value().encode()).digest()
         self._queue = queue
+        self._limits = limits
 
     async def message_created(self, request: Request) -> JSONResponse:
-        """POST /hooks/message-created: one AnswerJob for a user's message."""
-        self._check_secret(request)
+        """POST /hooks/message-created: one AnswerJob for a user's message.
+
+        Over the limit it is refused and nothing is lost: the sweep finds the message in Directus.
+        """
+        await self._check_secret(request)
+        await self._limits.spend("hook:message", client_address(request), per_minute=HOOKS_PER_MINUTE)
         event = await read_body(request, FlowEvent)
         if event.collection != MESSAGES:
             return _not_accepted(f"collection is not {MESSAGES}")
@@ -98,8 +109,8 @@ class Hooks:
         return JSONResponse({"accepted": True, "job_id": job.job_id}, status_code=202)
 
     async def content_changed(self, request: Request) -> JSONResponse:
-        """POST /hooks/content-changed: one IndexItemJob for each row that changed."""
-        self._check_secret(request)
+        """POST /hooks/content-changed: one IndexItemJob for each row that changed, one ReindexJob for very many."""
+        await self._check_secret(request)
         event = await read_body(request, FlowEvent)
         if event.collection not in CONTENT_COLLECTIONS:
             return _not_accepted("collection is not indexed")
@@ -109,7 +120,7 @@ class Hooks:
         if not item_ids:
             raise _wrong_field("keys", "wants the id of at least one changed row (key or keys)")
         trace_id = trace_of(request)
-        if len(item_ids) > MAX_ITEM_JOBS:
+        if len(item_ids) > MAX_ITEM_JOBS or await self._is_flood(request):
             # A reindex that is waiting or running already may have passed these rows: then one by one.
             reindex = _reindex_of(event.collection, trace_id)
             if await hand_over(self._queue, reindex):
@@ -123,12 +134,25 @@ class Hooks:
         _log.info("content_change_accepted", collection=event.collection, rows=len(jobs))
         return JSONResponse({"accepted": True, "job_id": jobs[0].job_id, "jobs": len(jobs)}, status_code=202)
 
-    def _check_secret(self, request: Request) -> None:
-        """Refuse before the body is read; two headers are refused, or each side might believe another."""
+    async def _is_flood(self, request: Request) -> bool:
+        """Whether a client reports more changes than the limit. None may be refused: no sweep would find it again."""
+        try:
+            await self._limits.spend("hook:content", client_address(request), per_minute=HOOKS_PER_MINUTE)
+        except RateLimitedError:
+            return True
+        return False
+
+    async def _check_secret(self, request: Request) -> None:
+        """Refuse before the body is read; two headers are refused, or each side might believe another.
+
+        Who guesses is held to a visitor's limit; who knows the secret is not counted there, so that a stranger
+        behind the same proxy can't shut Directus out.
+        """
         sent = request.headers.getlist(SECRET_HEADER)
         # Digests are of one length, so the comparison tells nothing of the secret's, either.
         if len(sent) != 1 or not hmac.compare_digest(sha256(sent[0].encode("latin-1")).digest(), self._secret_digest):
             _log.warning("hook_refused", headers=len(sent))
+            await self._limits.spend("hook:refused", client_address(request))
             raise HTTPException(
                 401, f"Wants the header {SECRET_HEADER}, once, with the shared secret", {"Connection": "close"}
             )

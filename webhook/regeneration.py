@@ -20,7 +20,7 @@ from services.redis_keys import cancel_flag
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
 from webhook.handover import hand_over
-from webhook.limits import client_address
+from webhook.clients import client_address
 from webhook.middleware import trace_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from services.directus.client import Directus
     from services.queue.job_queue import JobQueue
     from services.redis import RedisClient
-    from webhook.limits import RateLimits
+    from services.rate_limits import RateLimits
 
 __all__ = ["Regeneration"]
 

@@ -21,8 +21,8 @@ from services.logging import get_logger
 from services.queue.jobs import AnswerJob
 from webhook.access import as_erleah, bearer_token
 from webhook.body import RowId, read_body
+from webhook.clients import client_address
 from webhook.handover import hand_over
-from webhook.limits import client_address
 from webhook.middleware import trace_of
 from webhook.question import clean_question
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from services.directus.client import Directus
     from services.queue.job_queue import JobQueue
+    from services.rate_limits import RateLimits
     from webhook.access import VisitorAccess
-    from webhook.limits import RateLimits
 
 __all__ = ["SHARE_DAYS", "Visitors"]
 

@@ -11,10 +11,11 @@ from fakeredis import FakeServer
 from starlette.requests import Request
 
 from services.errors import RateLimitedError
+from services.rate_limits import RateLimits
 from services.redis_embedded import EmbeddedRedis
 from services.redis_keys import RATE_LIMIT_PREFIX
 from tests.webhook.conftest import CONFERENCE, Door, opened_door
-from webhook.limits import RateLimits, client_address
+from webhook.clients import client_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -127,7 +128,7 @@ async def test_while_redis_is_away_each_receiver_counts_by_itself_at_once(
 async def test_an_outage_of_redis_is_waited_for_once_and_not_by_each_request(
     redis: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.limits._REDIS_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("services.rate_limits._REDIS_TIMEOUT_S", 0.2)
     limits = RateLimits(per_minute=100, redis=redis)
     tries = 0
 
