@@ -12,16 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 from assistants.conference.entities import Entities
 from assistants.conference.entries import entry
-from assistants.conference.found import best, found, lacks_the_name
+from assistants.conference.found import best, found, given_up, lacks_the_name, offers
 from assistants.conference.intents import Intent
 from assistants.conference.phrases import Phrases, phrases_for
 from assistants.conference.plain import escaped
-from assistants.conference.plan import CONFERENCE_INFO, PLAN, SEARCH_EXHIBITORS, SEARCH_SESSIONS, SEARCH_SPEAKERS
-from assistants.conference.relax import PLACE, TIME, TYPES
+from assistants.conference.plan import (
+    CONFERENCE_INFO,
+    PLACE,
+    PLAN,
+    SEARCH_EXHIBITORS,
+    SEARCH_SESSIONS,
+    SEARCH_SPEAKERS,
+    TIME,
+    TYPES,
+)
 from assistants.conference.tools.entity_search import NOT_INDEXED
 from assistants.conference.understanding import EMPTY, GREETING, THANKS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from assistants.interface import TurnView
 
 __all__ = ["FAQ_SHOWN", "fixed_answer", "offline_answer"]
@@ -32,6 +42,8 @@ _SHOWN_EACH = 3
 _SHOWN_PROGRAMME = 12
 """A question for what is on wants the programme, not a choice."""
 FAQ_SHOWN = 2
+_OFFERED = 3
+"""Of what is only near: enough to go on with, too few to pass for an answer."""
 _FAQ_CHARS = 700
 _FAQ_BESIDE = 0.6
 """An entry beside the conference's own dates and place must be very near, for these answer already."""
@@ -63,7 +75,7 @@ def offline_answer(view: TurnView) -> str:
         return phrases.not_indexed
     rows = best(view)
     if not rows:
-        return _nothing(view, phrases)
+        return "\n\n".join(_instead(view, phrases))
     parts = [_introduction(view, rows, phrases), *_lists(view, rows, phrases)]
     failed = _failed(view, phrases)
     if failed:
@@ -92,6 +104,19 @@ def _nothing(view: TurnView, phrases: Phrases) -> str:
     return f"{nothing} {phrases.could_not_look_up.format(type=failed)}" if failed else nothing
 
 
+def _instead(view: TurnView, phrases: Phrases) -> list[str]:
+    """That there is nothing, and what is near, called so; the FAQ's other entries are near to nothing."""
+    rows = [row for row in offers(view) if row["type"] != "faq"][:_OFFERED]
+    if not rows:
+        return [_nothing(view, phrases)]
+    zone = Entities.of(view.understanding).zone
+    offered = "\n".join(entry(row, phrases, zone, brief=True) for row in rows)
+    missing = _in_words(PLAN.get(_intent(view), ()), phrases)
+    if missing and rows[0].get("answers", True):
+        return [phrases.nothing_of_type.format(type=missing), offered]
+    return [_nothing(view, phrases), phrases.nearest, offered]
+
+
 def _time_and_place(entities: Entities) -> str:
     """In the visitor's own words."""
     return ", ".join(escaped(word) for word in (entities.time, entities.location) if word)
@@ -99,14 +124,18 @@ def _time_and_place(entities: Entities) -> str:
 
 def _failed(view: TurnView, phrases: Phrases) -> str:
     """What could not be looked up, in words."""
+    return _in_words(dict.fromkeys(outcome.call.tool for outcome in view.outcomes if outcome.error), phrases)
+
+
+def _in_words(tools: Iterable[str], phrases: Phrases) -> str:
+    """What these tools look up."""
     names = {
         SEARCH_SESSIONS: phrases.sessions,
         SEARCH_EXHIBITORS: phrases.exhibitors,
         SEARCH_SPEAKERS: phrases.speakers,
         CONFERENCE_INFO: phrases.information,
     }
-    broken = dict.fromkeys(outcome.call.tool for outcome in view.outcomes if outcome.error)
-    return ", ".join(names[tool] for tool in broken if tool in names)
+    return ", ".join(names[tool] for tool in tools if tool in names)
 
 
 def _introduction(view: TurnView, rows: list[dict[str, Any]], phrases: Phrases) -> str:
@@ -136,18 +165,13 @@ def _sessions_introduction(entities: Entities, phrases: Phrases, *, people: bool
 
 def _excuse(view: TurnView, entities: Entities, phrases: Phrases) -> str:
     """What was given up to find these, or that nothing has the name asked for; empty when all is well."""
-    relaxed = {step for outcome in view.outcomes if outcome.results for step in outcome.call.relaxed}
-    given_up = [entities.time if TIME in relaxed else None, entities.location if PLACE in relaxed else None]
-    words = ", ".join(escaped(word) for word in given_up if word)
+    relaxed = given_up(view)
+    without = [entities.time if TIME in relaxed else None, entities.location if PLACE in relaxed else None]
+    words = ", ".join(escaped(word) for word in without if word)
     if words:
         return phrases.nothing_then.format(what=words)
-    names = {
-        SEARCH_EXHIBITORS: phrases.exhibitors,
-        SEARCH_SPEAKERS: phrases.speakers,
-        SEARCH_SESSIONS: phrases.sessions,
-    }
-    missing = ", ".join(names[tool] for tool in PLAN.get(_intent(view), ()) if tool in names)
-    if TYPES in relaxed and missing:
+    missing = _in_words(PLAN.get(_intent(view), ()), phrases)
+    if TYPES in relaxed and missing and _intent(view) != Intent.GENERAL_INFO:
         return phrases.nothing_of_type.format(type=missing)
     only_facts = all(row["type"] in {"faq", "conferences"} for row in found(view))
     if relaxed or (lacks_the_name(view) and not only_facts):

@@ -18,10 +18,14 @@ __all__ = [
     "CONFERENCE_INFO",
     "LIMIT",
     "LIMIT_LISTED",
+    "PLACE",
     "PLAN",
+    "RELAXATIONS",
     "SEARCH_EXHIBITORS",
     "SEARCH_SESSIONS",
     "SEARCH_SPEAKERS",
+    "TIME",
+    "TYPES",
     "make_plan",
     "what_is_searched",
 ]
@@ -39,6 +43,11 @@ PLAN: dict[str, tuple[str, ...]] = {
     Intent.RECOMMENDATION: (SEARCH_SESSIONS, SEARCH_EXHIBITORS),
     Intent.CLARIFICATION: (),
 }
+
+TIME, PLACE, TYPES = RELAXATIONS = ("time", "place", "types")
+"""What a plan may give up when nothing was found, in this order: a talk an hour later is nearer to what was asked
+than another kind of thing. The index's mode is not among them: ``auto`` has looked in every way there is, and what
+it refused is not asked for again in a way that refuses less."""
 
 LIMIT = 10
 LIMIT_LISTED = 20

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from assistants.conference.entities import Entities
 from assistants.conference.entries import moment_of
+from assistants.conference.found import found, given_up, offers
 from assistants.conference.question import normalise
-from assistants.conference.relax import RELAXATIONS
 from assistants.language import LANGUAGE_NAMES
 from services.llm.calls import ChatMessage, Prompt
 
@@ -30,6 +30,8 @@ REQUIRED_PROMPTS: dict[str, frozenset[str]] = {
             "intent",
             "query",
             "data",
+            "near",
+            "found",
             "relaxed",
             "failed",
             "time",
@@ -43,7 +45,7 @@ REQUIRED_PROMPTS: dict[str, frozenset[str]] = {
 
 _HISTORY_CHARS = 4000
 """Of one earlier message; a pasted document in the history is not what this answer is about."""
-_LEFT_OUT = frozenset({"id", "score", "facet_scores", "near"})
+_LEFT_OUT = frozenset({"id", "score", "facet_scores", "answers", "read_as"})
 
 
 def answer_prompt(view: TurnView, prompts: PromptFiles) -> Prompt:
@@ -51,6 +53,7 @@ def answer_prompt(view: TurnView, prompts: PromptFiles) -> Prompt:
     entities = Entities.of(view.understanding)
     understanding = view.understanding
     local = (entities.now or view.now).astimezone(entities.zone)
+    data, near = _data(view, entities)
     context = prompts.render(
         CONTEXT,
         now=f"{local:%A %d %B %Y, %H:%M} ({entities.timezone})",
@@ -58,8 +61,10 @@ def answer_prompt(view: TurnView, prompts: PromptFiles) -> Prompt:
         language=LANGUAGE_NAMES.get(understanding.language if understanding else "en", "the language of the question"),
         intent=understanding.intent if understanding else "",
         query=_line(understanding.query if understanding else ""),
-        data=_data(view, entities),
-        relaxed=[step for step in RELAXATIONS if any(step in outcome.call.relaxed for outcome in view.outcomes)],
+        data=data,
+        near=near,
+        found=bool(found(view)),
+        relaxed=given_up(view),
         failed=list(dict.fromkeys(outcome.call.tool for outcome in view.outcomes if outcome.error)),
         time=_line(entities.time or ""),
         location=_line(entities.location or ""),
@@ -70,14 +75,19 @@ def answer_prompt(view: TurnView, prompts: PromptFiles) -> Prompt:
     return Prompt(system=prompts.render(SYSTEM), messages=(*history, ChatMessage("user", question)), context=context)
 
 
-def _data(view: TurnView, entities: Entities) -> str:
-    """All results as JSON, one line each: a text inside it can't end its own string, so can't speak outside it."""
-    lines: dict[str, None] = {}
-    for outcome in view.outcomes:
-        for row in outcome.results:
-            shown = {key: _local(key, value, entities) for key, value in row.items() if key not in _LEFT_OUT}
-            lines[json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ")] = None
-    return "\n".join(lines)
+def _data(view: TurnView, entities: Entities) -> tuple[str, str]:
+    """What was found and what is only near, a JSON object a line.
+
+    A text inside it can't end its own string, so can't speak outside it.
+    """
+    near = [_json(row, entities) for row in offers(view)]
+    every = dict.fromkeys(_json(row, entities) for outcome in view.outcomes for row in outcome.results)
+    return "\n".join(line for line in every if line not in near), "\n".join(near)
+
+
+def _json(row: dict[str, Any], entities: Entities) -> str:
+    shown = {key: _local(key, value, entities) for key, value in row.items() if key not in _LEFT_OUT}
+    return json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ")
 
 
 def _local(key: str, value: Any, entities: Entities) -> Any:  # noqa: ANN401 - rows are JSON

@@ -10,10 +10,14 @@ from assistants.conference.entities import Span
 from assistants.conference.found import found
 from assistants.conference.plan import (
     CONFERENCE_INFO,
+    PLACE,
     PLAN,
+    RELAXATIONS,
     SEARCH_EXHIBITORS,
     SEARCH_SESSIONS,
     SEARCH_SPEAKERS,
+    TIME,
+    TYPES,
     arguments,
 )
 from assistants.interface import ToolCall
@@ -23,10 +27,7 @@ if TYPE_CHECKING:
 
     from assistants.interface import TurnView
 
-__all__ = ["RELAXATIONS", "is_enough", "relax"]
-
-TIME, PLACE, MODE, TYPES = RELAXATIONS = ("time", "place", "mode", "types")
-"""In the order they are given up: a talk an hour later is nearer to what was asked than another topic."""
+__all__ = ["is_enough", "relax"]
 
 _NEIGHBOURS: dict[str, tuple[str, ...]] = {
     SEARCH_SESSIONS: (SEARCH_SPEAKERS, SEARCH_EXHIBITORS),
@@ -74,9 +75,7 @@ def _calls(view: TurnView, steps: Sequence[str]) -> list[ToolCall]:
     for tool in tools:
         given = arguments(view, tool)
         for step in steps:
-            # Another kind of thing is only worth offering when it is really near: by the index's best way.
-            if step != MODE or TYPES not in steps:
-                given = _without(given, step)
+            given = _without(given, step)
         calls.append(ToolCall(tool=tool, arguments=given, relaxed=tuple(steps)))
     return calls
 
@@ -88,9 +87,6 @@ def _without(given: dict[str, Any], step: str) -> dict[str, Any]:
         return given | {"time_filter": None if wider == given["time_filter"] else wider}
     if step == PLACE and given.get("location_filter"):
         return given | {"location_filter": None}
-    if step == MODE and given.get("query") and "use_faceted" in given:
-        other = {key: value for key, value in given.items() if key != "mode"}
-        return other | {"use_faceted": not given["use_faceted"]}
     return given
 
 

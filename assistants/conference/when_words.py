@@ -112,14 +112,14 @@ _EN = TimeWords(
     last=r"last|final|closing",
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2},
     early=r"early (?:in the )?morning|early(?=\s*\0)|first thing(?: in the morning)?|at the start of the day",
-    morning=r"(?<!good )mornings?",
+    morning=r"(?<!good )(?<!my )mornings?",
     before_lunch=r"before (?:the )?lunch(?: ?(?:break|time))?",
     lunch=r"(?:at|over|during|around) (?:the )?lunch(?: ?(?:break|time))?|lunch ?time",
     after_lunch=r"(?:(?:right|straight|just) )?after (?:the )?lunch(?: ?(?:break|time))?",
-    afternoon=r"(?<!good )afternoons?",
+    afternoon=r"(?<!good )(?<!my )afternoons?",
     late_afternoon=r"late(?:r)? (?:in the )?afternoon|late(?=\s*\0)|"
     r"(?:at|towards?|by|before) the end of the (?:conference )?day",
-    evening=r"(?<!good )(?:evenings?|nights?)|after work",
+    evening=r"(?<!good )(?<!my )(?:evenings?|nights?)|after work",
     noon=r"(?:noon|mid-?day)",
     now=r"(?:right |just )?now(?! that)|at (?:the|this) moment|currently|at present|ongoing",
     soon=r"soon|shortly|in a (?:bit|moment|minute|while)|"

@@ -101,7 +101,7 @@ async def test_what_was_given_up_is_said() -> None:
     """In the visitor's own words; and another kind is called another kind."""
     seen = view(outcomes=(outcome("search_sessions", TALK, relaxed=("time",)),), time="Friday morning")
     assert ASSISTANT.offline_answer(seen).startswith("I found nothing for “Friday morning”, but these are near:")
-    seen = view("exhibitor_search", outcomes=(outcome("search_sessions", TALK, relaxed=("mode", "types")),))
+    seen = view("exhibitor_search", outcomes=(outcome("search_sessions", TALK, relaxed=("types",)),))
     assert ASSISTANT.offline_answer(seen).startswith("I found no exhibitors for that, but this may help:")
 
 
@@ -176,7 +176,14 @@ async def test_data_brings_no_markup_into_an_answer(field: str) -> None:
 
 async def test_a_faq_answer_is_quoted_without_markup() -> None:
     """Each line stays inside the quotation."""
-    entry = {"type": "faq", "id": "c#0", "title": "Is it?", "answer": f"Yes.\n\n{HOSTILE}", "score": 0.9, "near": True}
+    entry = {
+        "type": "faq",
+        "id": "c#0",
+        "title": "Is it?",
+        "answer": f"Yes.\n\n{HOSTILE}",
+        "score": 0.9,
+        "answers": True,
+    }
     answer = ASSISTANT.offline_answer(view("general_info", outcomes=(outcome("get_conference_info", entry),)))
     assert "**Is it?**" in answer
     assert all(line.startswith(">") for line in answer.split("\n\n", 1)[1].splitlines())

@@ -92,22 +92,18 @@ def relaxed_in_turn(first: TurnView) -> list[tuple[list[str], tuple[str, ...]]]:
 
 
 def test_one_thing_more_is_given_up_in_each_loop() -> None:
-    """Time, place, the other mode, neighbouring kinds; then there is nothing left."""
+    """Time, place, neighbouring kinds; then there is nothing left."""
     first = view(Intent.SESSION_SEARCH, "specific", times=[MORNING], rooms=["Forum Hall"])
     assert relaxed_in_turn(first) == [
         (["search_sessions"], ("time",)),
         (["search_sessions"], ("time", "place")),
-        (["search_sessions"], ("time", "place", "mode")),
-        (["search_speakers", "search_exhibitors"], ("time", "place", "mode", "types")),
+        (["search_speakers", "search_exhibitors"], ("time", "place", "types")),
     ]
 
 
 def test_what_was_not_asked_for_is_not_given_up() -> None:
-    """Without a time and a place only mode and kind are left."""
-    assert relaxed_in_turn(view(Intent.EXHIBITOR_SEARCH)) == [
-        (["search_exhibitors"], ("mode",)),
-        (["search_sessions", "search_speakers"], ("mode", "types")),
-    ]
+    """Without a time and a place only the kind is left."""
+    assert relaxed_in_turn(view(Intent.EXHIBITOR_SEARCH)) == [(["search_sessions", "search_speakers"], ("types",))]
 
 
 def test_general_information_is_looked_for_in_the_programme() -> None:
@@ -134,17 +130,19 @@ def test_something_found_is_enough() -> None:
 
 def test_a_tool_that_failed_has_not_found_nothing() -> None:
     """All failed: nothing to relax. One failed: it is left out, the others go on."""
-    first = view(Intent.RECOMMENDATION)
+    first = view(Intent.RECOMMENDATION, times=[MORNING])
     sessions, exhibitors = make_plan(first)
     assert relax(with_outcomes(first, [sessions, exhibitors], error="away")) == []
-    seen = with_outcomes(with_outcomes(first, [sessions], error="away"), [exhibitors])
-    assert [call.tool for call in relax(seen)] == ["search_exhibitors"]
+    seen = with_outcomes(with_outcomes(first, [exhibitors], error="away"), [sessions])
+    assert [call.tool for call in relax(seen)] == ["search_sessions"]
 
 
-def test_the_other_mode_is_the_other_mode() -> None:
-    """From facets to whole profiles and back, decided by the argument alone."""
-    for search_type, other in (("specific", True), ("vague", False)):
-        first = view(Intent.SPEAKER_SEARCH, search_type)
-        (call,) = relax(with_outcomes(first, make_plan(first)))
-        assert call.arguments["use_faceted"] is other
-        assert "mode" not in call.arguments
+def test_what_the_index_refused_is_not_asked_for_in_a_mode_that_refuses_less() -> None:
+    """Every search of every loop is made in ``auto``, which looks in all ways there are."""
+    seen = view(Intent.SESSION_SEARCH, times=[MORNING], rooms=["Forum Hall"])
+    calls = make_plan(seen)
+    while calls:
+        assert {call.arguments["mode"] for call in calls} == {"auto"}
+        seen = with_outcomes(seen, calls, results=[{"type": "sessions", "id": "1", "title": "A", "answers": False}])
+        calls = relax(seen)
+    assert len(seen.outcomes) == 5

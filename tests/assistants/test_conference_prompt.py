@@ -59,7 +59,7 @@ async def test_history_comes_as_messages_and_the_question_last() -> None:
 
 async def test_the_notes_tell_language_time_and_what_was_given_up() -> None:
     """In the conference's own clock."""
-    context = ASSISTANT.prompt(view(relaxed=("time",))).context
+    context = ASSISTANT.prompt(view({"type": "sessions", "id": "1", "title": "A"}, relaxed=("time",))).context
     assert "Answer in German." in context
     assert "Wednesday 10 July 2024, 14:00 (Europe/Prague)" in context
     assert 'Nothing was found for the time "Friday"' in context

@@ -42,6 +42,7 @@ ENGLISH = Phrases(
     also_sessions="Sessions:",
     nothing_then="I found nothing for “{what}”, but these are near:",
     near_instead="There is no exact match, but these are near:",
+    nearest="The nearest I know of, though not quite that:",
     nothing_of_type="I found no {type} for that, but this may help:",
     nothing_found="I found nothing on that at this conference. Another word for it may help, or a broader topic.",
     nothing_at="I found nothing on the programme for “{what}”.",

@@ -42,6 +42,7 @@ FRENCH = Phrases(
     also_sessions="Sessions :",
     nothing_then="Je n'ai rien trouvé pour « {what} », mais voici ce qui s'en approche :",
     near_instead="Rien ne correspond exactement, mais voici ce qui s'en approche :",
+    nearest="Ce qui s'en approche le plus, sans être exactement cela :",
     nothing_of_type="Je n'ai trouvé aucun résultat parmi les {type}, mais ceci peut vous aider :",
     nothing_found="Je n'ai rien trouvé à ce sujet dans cette conférence. Essayez peut-être un autre mot ou un "
                   "thème plus large.",

@@ -42,6 +42,7 @@ GERMAN = Phrases(
     also_sessions="Programmpunkte:",
     nothing_then="Zu „{what}“ habe ich nichts gefunden, aber das liegt in der Nähe:",
     near_instead="Genau das gibt es nicht, aber das liegt in der Nähe:",
+    nearest="Am nächsten kommt dem noch, auch wenn es nicht genau das ist:",
     nothing_of_type="Dazu habe ich keine {type} gefunden, aber das hilft vielleicht weiter:",
     nothing_found="Dazu habe ich auf dieser Konferenz nichts gefunden. Vielleicht hilft ein anderes Wort oder ein "
                   "breiteres Thema.",

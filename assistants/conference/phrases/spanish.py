@@ -41,6 +41,7 @@ SPANISH = Phrases(
     also_sessions="Sesiones:",
     nothing_then="No he encontrado nada para «{what}», pero esto se acerca:",
     near_instead="No hay nada que encaje exactamente, pero esto se acerca:",
+    nearest="Lo que más se acerca, aunque no es exactamente eso:",
     nothing_of_type="No he encontrado nada entre los resultados de {type}, pero esto puede ayudar:",
     nothing_found="No he encontrado nada sobre eso en este congreso. Quizá ayude otra palabra o un tema más amplio.",
     nothing_at="No he encontrado nada en el programa para «{what}».",

@@ -38,6 +38,7 @@ class Phrases:
 
     nothing_then: str
     near_instead: str
+    nearest: str
     nothing_of_type: str
     nothing_found: str
     nothing_at: str

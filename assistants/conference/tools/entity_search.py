@@ -95,7 +95,9 @@ async def run_tool(
 async def search_rows(
     arguments: SearchArguments, entity_type: EntityType, toolbox: Toolbox, *, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """What the index finds, as rows.
+    """What the index finds, as rows; where it finds no answer, what comes nearest, with ``answers`` False.
+
+    ``read_as`` has the mistyped words that the index read otherwise.
 
     Raises NotFoundError when the index has nothing at all of this conference: that is another thing
     than finding nothing.
@@ -110,10 +112,13 @@ async def search_rows(
         times=arguments.times,
         rooms=arguments.rooms,
     )
-    found = (await toolbox.index.search(query)).results
-    if not found and not any((await toolbox.index.counts(conference_id)).values()):
+    result = await toolbox.index.search(query)
+    if not (result.results or result.near) and not any((await toolbox.index.counts(conference_id)).values()):
         raise NotFoundError(NOT_INDEXED)
-    return found_rows(found)
+    near = [row | {"answers": False} for row in found_rows(result.near)]
+    corrected = result.explain.get("corrected")
+    read_as = {"read_as": corrected} if corrected else {}
+    return [row | read_as for row in (*found_rows(result.results), *near)]
 
 
 def found_rows(found: tuple[Found, ...]) -> list[dict[str, Any]]:
