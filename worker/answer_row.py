@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from services.llm.calls import AnswerEnd
     from worker.turn import Turn
 
-__all__ = ["cancelled_fields", "completed_fields", "failed_fields", "new_fields", "question_marks"]
+__all__ = ["blocked_fields", "cancelled_fields", "completed_fields", "failed_fields", "new_fields", "question_marks"]
 
 _STEPS = (State.UNDERSTAND, State.PLAN, State.EXECUTE, State.REFLECT, State.RESPOND)
 
@@ -49,6 +49,14 @@ def completed_fields(
         "switched_from": turn.switched_from,
     }
     return fields
+
+
+def blocked_fields(turn: Turn, language: str) -> dict[str, Any]:
+    """The one write of an answer that says why the question was not looked at; no model had a part in it."""
+    fields = _ended(turn, Outcome.BLOCKED, first_shown_at=None)
+    nobody = {"sources": [], "suggestions": [], "provider": "none", "model": "fixed", "prompt_version": "none"}
+    fields["metadata"] |= nobody | {"degraded": False}
+    return fields | {"status": State.COMPLETED.value, "language": language}
 
 
 def cancelled_fields(turn: Turn, *, first_shown_at: float | None) -> dict[str, Any]:

@@ -107,7 +107,7 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
         if assistant is None:
             log.error("turn.no_assistant", source=source)
             await end_failed(live, f"There is no assistant for “{source}” here.")
-        else:
+        elif live.turn.attempt > 1 or not await services.turn_limit.turns_away(live):
             await _run(live, assistant, recorder, services)
         await settle(live, services)
         if services.recordings is not None and not isinstance(live.signal, LeaseLost | RowGone):

@@ -35,6 +35,7 @@ from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue, SearchJob
 from services.queue.runner import JobRunner
+from services.rate_limits import RateLimits
 from services.redis import RedisClient, check_redis, connect_redis
 from services.settings import load_settings
 from services.vectors import Vectors
@@ -46,6 +47,7 @@ from worker.recording import Recordings
 from worker.searching import run_search
 from worker.services import Services
 from worker.sweep import Sweep
+from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
 
@@ -125,6 +127,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         ),
         late_writes=late_writes,
         metrics=metrics,
+        turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
         recordings=Recordings(redis, days=settings.record_turns_days) if settings.record_turns_days else None,
     )
     worker = Worker(services, redis, vectors, embedder, owns_vectors)

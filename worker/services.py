@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker.conversation_line import ConversationLine
     from worker.late_writes import LateWrites
     from worker.recording import Recordings
+    from worker.turn_limit import TurnLimit
     from worker.turn_store import TurnStore
     from worker.turn_watch import TurnWatch
 
@@ -44,6 +45,7 @@ class Services:
     pump: AnswerPump
     late_writes: LateWrites
     metrics: Metrics
+    turn_limit: TurnLimit
     recordings: Recordings | None = None
     """None where RECORD_TURNS_DAYS is 0."""
 

@@ -19,6 +19,7 @@ from services.llm.offline import OfflineProvider
 from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import ReindexJob
+from services.rate_limits import RateLimits
 from services.redis import connect_redis
 from services.vectors import Vectors
 from standins.directus import DirectusStandIn
@@ -28,6 +29,7 @@ from worker.conversation_line import ConversationLine
 from worker.late_writes import LateWrites
 from worker.recording import Recordings
 from worker.services import Services
+from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
 
@@ -77,6 +79,7 @@ async def conference_workshop(
         pump=pump,
         late_writes=late,
         metrics=metrics,
+        turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
         recordings=Recordings(redis, days=1),
     )
     upkeep = [asyncio.create_task(each) for each in (pump.run(), watch.run(), late.run())]

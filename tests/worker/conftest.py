@@ -28,6 +28,7 @@ from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob
 from services.queue.runner import JobContext
+from services.rate_limits import RateLimits
 from services.redis import RedisClient, connect_redis
 from services.settings import Settings
 from standins.directus import DirectusStandIn
@@ -36,6 +37,7 @@ from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
 from worker.late_writes import LateWrites
 from worker.services import Services
+from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
 
@@ -224,6 +226,7 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
             ),
             late_writes=late,
             metrics=metrics,
+            turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
         )
         tasks.append(asyncio.create_task(services.pump.run()))
         tasks.append(asyncio.create_task(watch.run()))

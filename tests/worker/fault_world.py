@@ -32,6 +32,7 @@ from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue
 from services.queue.runner import JobContext, JobRunner, RetryLater
+from services.rate_limits import RateLimits
 from services.redis import RedisClient, retry_options
 from standins.directus import SERVICE_TOKEN, URL, DirectusStandIn
 from tests.worker.conftest import Librarian, make_settings
@@ -41,6 +42,7 @@ from worker.conversation_line import ConversationLine
 from worker.late_writes import LateWrites
 from worker.services import Services
 from worker.sweep import Sweep
+from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
 
@@ -261,6 +263,7 @@ class SimWorker:
             pump=pump,
             late_writes=late,
             metrics=metrics,
+            turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
         )
 
         async def answer(job: AnswerJob, context: JobContext) -> None:
