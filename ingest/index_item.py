@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from assistants.conference.conference_cache import forget_facts
 from ingest.entities import LINK_IDS, indexed_entity, zone_of
 from ingest.reading import read_conference, read_one
 from ingest.reindex import write_facets
 from ingest.rows import SessionRow, SpeakerRow
 from search.entity import IndexReport
 from search.query import EntityType
-from services import redis_keys
 from services.directus_names import (
     CONFERENCES,
     SESSIONS_SPEAKERS,
@@ -78,7 +78,7 @@ async def index_item(job: IndexItemJob, services: IngestServices) -> dict[str, A
 
 async def _conference_changed(conference_id: str, services: IngestServices) -> IndexReport:
     """Forget what is cached of the conference; if it is gone, all of it."""
-    await services.redis.delete(redis_keys.conference(conference_id))
+    await forget_facts(conference_id, services.redis)
     try:
         await read_conference(services.directus, conference_id)
     except NotFoundError:
@@ -104,11 +104,11 @@ async def _index_with_neighbours(place: _Place, services: IngestServices) -> Ind
 async def _forget_programme(row: Row | None, stored: StoredEntity | None, services: IngestServices) -> None:
     """Drop what is cached of the conferences that the session is or was of: their days, breaks and rooms.
 
-    They are dropped when the row has settled, so that nothing read before the change is cached after it.
+    What was read before the change and comes back from Directus after it is not kept either (``forget_facts``).
     """
     conferences = {row.conference_id if row else None, stored.payload.get("conference_id") if stored else None}
     for conference_id in conferences - {None}:
-        await services.redis.delete(redis_keys.conference(str(conference_id)))
+        await forget_facts(str(conference_id), services.redis)
 
 
 async def _index_one(place: _Place, services: IngestServices) -> IndexReport:

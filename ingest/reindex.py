@@ -11,12 +11,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from assistants.conference.conference_cache import forget_facts
 from ingest.entities import indexed_entity, source_hash, zone_of
 from ingest.facet_writers.writer import Facets
 from ingest.reading import Problems, count_rows, note_strays, read_conferences, read_rows
 from search.entity import MASTER_KEY
 from search.query import EntityType
-from services import redis_keys
 from services.errors import InvalidInputError, ServiceUnavailableError
 from services.logging import get_logger
 
@@ -100,7 +100,7 @@ class _Reindex:
 
     async def _index_conference(self, conference: dict[str, Any], build: Build) -> None:
         conference_id, zone = str(conference["id"]), zone_of(conference)
-        await self._services.redis.delete(redis_keys.conference(conference_id))
+        await forget_facts(conference_id, self._services.redis)
         for entity_type in self._types:
             stored: Mapping[str, StoredEntity] = {}
             if self._services.facets.paid:

@@ -37,6 +37,7 @@ __all__ = [
     "announcements",
     "cancel_flag",
     "conference",
+    "conference_changed",
     "conversation_lock",
     "conversation_newest",
     "conversation_waiting",
@@ -144,6 +145,11 @@ def conversation_newest(conversation_id: str) -> str:
 def conference(conference_id: str) -> str:
     """String, JSON: the conference's row and its faq, as Directus had it. CONFERENCE_TTL_S."""
     return f"erleah:conference:{conference_id}"
+
+
+def conference_changed(conference_id: str) -> str:
+    """String: a mark of the last change, lest what was read before it be kept after it. CONFERENCE_TTL_S."""
+    return f"erleah:conference:{conference_id}:changed"
 
 
 def announcements(queue: str) -> str:

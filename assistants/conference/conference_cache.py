@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -13,15 +14,24 @@ from services.errors import ErleahError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from assistants.interface import Toolbox
 
-__all__ = ["read_facts"]
+__all__ = ["forget_facts", "read_facts"]
 
 log = get_logger(__name__)
 
 _FIELDS = (
     "id", "name", "description", "start_date", "end_date", "venue", "city", "country", "timezone", "website", "faq",
 )  # fmt: skip
+
+# KEYS: the facts, the mark of the last change. ARGV: that mark when the reading began, the facts, seconds.
+_KEEP = """
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
 
 
 async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
@@ -30,8 +40,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
     Raises NotFoundError when there is no such conference, and what Directus raises when it is away
     and nothing is cached. Without Redis every call reads Directus.
     """
-    key = redis_keys.conference(conference_id)
-    cached = await _cached(key, toolbox)
+    cached, mark = await _cached(conference_id, toolbox)
     if cached is not None:
         return cached
     row = await toolbox.directus.read_item(CONFERENCES, conference_id, fields=_FIELDS)
@@ -42,21 +51,37 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
         limit=-1,
     )
     facts = gather_facts(row, sessions)
-    try:
-        await toolbox.redis.set(key, facts.model_dump_json(), ex=redis_keys.CONFERENCE_TTL_S)
-    except ErleahError as error:
-        log.warning("conference.not_cached", reason=type(error).__name__)
+    if mark is not None:
+        await _keep(facts, mark, toolbox)
     return facts
 
 
-async def _cached(key: str, toolbox: Toolbox) -> ConferenceFacts | None:
+async def forget_facts(conference_id: str, redis: Redis) -> None:
+    """Drop what is kept of a conference, and what is being read of it just now is not kept either."""
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.set(redis_keys.conference_changed(conference_id), uuid4().hex, ex=redis_keys.CONFERENCE_TTL_S)
+        pipe.delete(redis_keys.conference(conference_id))
+        await pipe.execute()
+
+
+async def _cached(conference_id: str, toolbox: Toolbox) -> tuple[ConferenceFacts | None, bytes | None]:
+    """What is kept, and the mark of the last change, which is None while Redis is away."""
+    keys = (redis_keys.conference(conference_id), redis_keys.conference_changed(conference_id))
     try:
-        saved = await toolbox.redis.get(key)
+        saved, mark = await toolbox.redis.mget(keys)
     except ErleahError:
-        return None
-    if not saved:
-        return None
+        return None, None
     try:
-        return ConferenceFacts.model_validate_json(saved)
-    except ValidationError:  # another version wrote it; it lapses by itself
-        return None
+        return (ConferenceFacts.model_validate_json(saved) if saved else None), mark or b""
+    except ValidationError:  # another version wrote it; it is written over
+        return None, mark or b""
+
+
+async def _keep(facts: ConferenceFacts, mark: bytes, toolbox: Toolbox) -> None:
+    """Keep what was read, unless something changed while it was: then the next one reads again."""
+    keep = toolbox.redis.register_script(_KEEP)
+    keys = (redis_keys.conference(facts.conference_id), redis_keys.conference_changed(facts.conference_id))
+    try:
+        await keep(keys=keys, args=(mark, facts.model_dump_json(), redis_keys.CONFERENCE_TTL_S))
+    except ErleahError as error:
+        log.warning("conference.not_cached", reason=type(error).__name__)

@@ -178,16 +178,13 @@ async def test_the_conference_is_read_once_and_again_when_dropped(chat: Chat) ->
 
 
 class AwayRedis:
-    async def get(self, _key: str) -> bytes:
-        raise ServiceUnavailableError("redis", "away")
-
-    async def set(self, _key: str, _value: str, **_options: int) -> None:
+    async def mget(self, _keys: tuple[str, ...]) -> list[bytes]:
         raise ServiceUnavailableError("redis", "away")
 
 
 async def test_without_redis_the_row_is_read_each_time(chat: Chat) -> None:
     """The cache is a convenience."""
-    toolbox = replace(chat.toolbox, redis=AwayRedis())  # type: ignore[arg-type]  # only get and set are called
+    toolbox = replace(chat.toolbox, redis=AwayRedis())  # type: ignore[arg-type]  # only mget is called
     view = TurnView(question="Where is the venue?", scope_id=CONFERENCE, now=WEDNESDAY)
     outcome = await TOOLS["get_conference_info"]({}, view=view, toolbox=toolbox)
     assert outcome.error is None
