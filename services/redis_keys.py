@@ -27,6 +27,7 @@ __all__ = [
     "RATE_LIMIT_PREFIX",
     "RECORDINGS",
     "RECORDINGS_AT_MOST",
+    "REGENERATION_LOCK_TTL_S",
     "RESULT_TTL_S",
     "SWEEP_LOCK",
     "TURN_DONE_TTL_S",
@@ -44,6 +45,7 @@ __all__ = [
     "job_progress",
     "job_result",
     "recording",
+    "regeneration_lock",
     "turn",
     "turn_last_row",
     "turn_lease",
@@ -59,8 +61,11 @@ TURN_LEASE_TTL_S = 5
 TURN_DONE_TTL_S = 3600
 """For this long after its end a turn refuses a worker that slept through it (a paused machine, say)."""
 
-CONVERSATION_LOCK_TTL_S = 5
-"""As long as a turn's lease: a dead worker must not hold up its conversation for longer."""
+CONVERSATION_LOCK_TTL_S = 10
+"""Longer than a turn's lease: who takes a dead worker's turn up finds its place in the conversation kept."""
+
+REGENERATION_LOCK_TTL_S = 60
+"""Longer than opening an answer anew takes while Directus is slow (a read and a write, 15 s and 10 s at most)."""
 
 CONVERSATION_TTL_S = 600
 """Waiting lists of conversations outlive no turn by more than this."""
@@ -90,7 +95,7 @@ METRICS = "erleah:metrics"
 """Hash: the sums of what all processes count; a field is a name with its labels. It stays."""
 
 SWEEP_LOCK = "erleah:sweep"
-"""String: which process swept last. A little less than the time between two sweeps."""
+"""String: which process sweeps or swept last. 30 s, renewed; at its end a little less than the time between two."""
 
 RECORDINGS = "erleah:recordings"
 """Sorted set: message ids of the recorded turns, by when they ended (Unix s). As long as the newest recording."""
@@ -125,6 +130,11 @@ def recording(message_id: str) -> str:
 def cancel_flag(answer_id: str) -> str:
     """String "1": the visitor has stopped this answer. TURN_TTL_S."""
     return f"erleah:cancel:{answer_id}"
+
+
+def regeneration_lock(answer_id: str) -> str:
+    """String: who is just opening this answer anew, so that two at once are one. REGENERATION_LOCK_TTL_S."""
+    return f"erleah:regeneration:{answer_id}"
 
 
 def conversation_lock(conversation_id: str) -> str:

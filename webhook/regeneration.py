@@ -6,8 +6,12 @@ before is kept in its metadata under ``previous``, newest last.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from redis.exceptions import LockNotOwnedError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -16,20 +20,23 @@ from services.directus_names import MESSAGES
 from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
-from services.redis_keys import cancel_flag
+from services.redis import speaking_plainly
+from services.redis_keys import REGENERATION_LOCK_TTL_S, cancel_flag, regeneration_lock, turn
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
-from webhook.handover import hand_over
 from webhook.clients import client_address
+from webhook.handover import hand_over
 from webhook.middleware import trace_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.requests import Request
 
-    from services.directus.client import Directus
+    from services.directus.client import Directus, Row
     from services.queue.job_queue import JobQueue
-    from services.redis import RedisClient
     from services.rate_limits import RateLimits
+    from services.redis import RedisClient
 
 __all__ = ["Regeneration"]
 
@@ -38,6 +45,15 @@ PREVIOUS_AT_MOST: Final = 5
 
 SEQ_GAP: Final = 1000
 """Ahead of whatever the last worker still had on its way."""
+
+_REDIS_TIMEOUT_S: Final = 2.0
+
+_BEING_WRITTEN: Final = "The answer is still being written; stop it first"
+_NOT_YET: Final = "The question has no answer yet; it is on its way"
+_NO_ANSWER: Final = {
+    "superseded": "The question was answered together with a later one; ask for that answer anew",
+    "answered": "The question's answer was deleted; ask the question again",
+}
 
 _log = get_logger(__name__)
 
@@ -54,8 +70,8 @@ class Regeneration:
     async def regenerate(self, request: Request) -> JSONResponse:
         """202 when it is on its way; ``id`` is the answer's or its question's.
 
-        404 for what this token can't see, 409 while the answer is still being written, 429 over the
-        limit: a new answer costs as much as a new question.
+        404 for what this token can't see, 409 while the answer is still being written or where there is none,
+        429 over the limit (a new answer costs as much as a new question), 503 while Redis is away.
         """
         token = bearer_token(request)
         await self._limits.spend("question:address", client_address(request))
@@ -66,48 +82,94 @@ class Regeneration:
         with as_visitor():
             question_id, conversation_id = await _question_of(visitor, message_id)
         await self._limits.spend("question:conversation", conversation_id)
-        answer_id = answer_id_of(question_id)
         with as_erleah():
-            await self._begin_again(question_id, answer_id, trace_of(request))
+            await self.begin_again(question_id, trace_of(request))
+        return JSONResponse({"message_id": question_id, "answer_id": answer_id_of(question_id)}, status_code=202)
+
+    async def begin_again(self, question_id: str, trace_id: str) -> None:
+        """Open an ended answer anew and ask for its turn.
+
+        Raises HTTPException 409 where no ended answer is there, or somebody else is just opening it.
+        """
+        async with _alone(self._redis, answer_id_of(question_id)):
+            question, answer = await self._rows(question_id)
+            async with _soon(self._redis):
+                # First: an old stop would stop the new answer, and what an old turn left saved be gone on with.
+                await self._redis.delete(cancel_flag(answer["id"]), turn(question_id))
+            # Both rows or none: a question without a status waits, for a worker and for the sweep alike. Not tried
+            # again: a second try might come when a worker has begun.
+            await self._directus.update_items(MESSAGES, [_opened(answer), _waiting(question, trace_id)])
         try:
-            await self._redis.delete(cancel_flag(answer_id))
-            await hand_over(self._queue, AnswerJob(message_id=question_id, trace_id=trace_of(request)))
+            await hand_over(self._queue, AnswerJob(message_id=question_id, trace_id=trace_id))
         except ServiceUnavailableError as error:
             _log.warning("handover_left_to_the_sweep", message_id=question_id, problem=str(error))
-        return JSONResponse({"message_id": question_id, "answer_id": answer_id}, status_code=202)
 
-    async def _begin_again(self, question_id: str, answer_id: str, trace_id: str) -> None:
-        rows = await self._directus.read_items(
-            MESSAGES,
-            filter={"id": {"_eq": answer_id}},
-            fields=["messageText", "status", "seq", "outcome", "metadata"],
-            limit=1,
-        )
-        if not rows:
-            raise HTTPException(409, "The question has no answer yet; it is on its way")
-        answer = rows[0]
-        if answer["status"] == "streaming":
-            raise HTTPException(409, "The answer is still being written; stop it first")
-        metadata: dict[str, Any] = answer["metadata"] or {}
-        before = {
-            "text": answer["messageText"] or "",
-            "outcome": answer["outcome"],
-            "provider": metadata.get("provider"),
-            "model": metadata.get("model"),
-            "trace_id": metadata.get("trace_id"),
-        }
-        previous = [*metadata.get("previous", []), before][-PREVIOUS_AT_MOST:]
-        ended = {"_and": [{"id": {"_eq": answer_id}}, {"status": {"_neq": "streaming"}}]}
-        again = {
-            "status": "streaming",
-            "messageText": "",
-            "seq": (answer["seq"] or 0) + SEQ_GAP,
-            "metadata": {"previous": previous},
-        }
-        await self._directus.update_where(MESSAGES, ended, again)
-        # Without a status it is a question that waits, for a worker and for the sweep alike.
-        waiting = {"status": None, "metadata": {"trace_id": trace_id}}
-        await self._directus.update_item(MESSAGES, question_id, waiting)
+    async def _rows(self, question_id: str) -> tuple[Row, Row]:
+        """The question and its ended answer."""
+        answer_id = answer_id_of(question_id)
+        fields = ["id", "messageText", "status", "seq", "outcome", "metadata"]
+        found = await self._directus.read_by_ids(MESSAGES, [question_id, answer_id], fields=fields)
+        rows = {row["id"]: row for row in found}
+        if question_id not in rows:
+            raise _unknown(question_id)
+        if answer_id not in rows:
+            raise HTTPException(409, _NO_ANSWER.get(rows[question_id]["status"], _NOT_YET))
+        if rows[answer_id]["status"] == "streaming":
+            raise HTTPException(409, _BEING_WRITTEN)
+        return rows[question_id], rows[answer_id]
+
+
+@asynccontextmanager
+async def _alone(redis: RedisClient, answer_id: str) -> AsyncIterator[None]:
+    """Of two who want the same answer anew at once, one gets it. Raises ServiceUnavailableError without Redis."""
+    lock = redis.lock(regeneration_lock(answer_id), timeout=REGENERATION_LOCK_TTL_S)
+    async with _soon(redis):
+        is_ours = await lock.acquire(blocking=False)
+    if not is_ours:
+        raise HTTPException(409, _BEING_WRITTEN)
+    try:
+        yield
+    finally:
+        with suppress(ServiceUnavailableError, LockNotOwnedError):  # then it lapses, or has
+            await lock.release()
+
+
+@asynccontextmanager
+async def _soon(redis: RedisClient) -> AsyncIterator[None]:
+    """Raise ServiceUnavailableError where Redis takes longer than a visitor should wait."""
+    with speaking_plainly(redis):
+        async with asyncio.timeout(_REDIS_TIMEOUT_S):
+            yield
+
+
+def _opened(answer: Row) -> Row:
+    """The answer's row begun again: empty, ahead in ``seq``, with what it said and covered before."""
+    metadata: dict[str, Any] = answer["metadata"] or {}
+    before = {
+        "text": answer["messageText"] or "",
+        "outcome": answer["outcome"],
+        "provider": metadata.get("provider"),
+        "model": metadata.get("model"),
+        "trace_id": metadata.get("trace_id"),
+    }
+    previous = [*metadata.get("previous", []), before][-PREVIOUS_AT_MOST:]
+    return {
+        "id": answer["id"],
+        "status": "streaming",
+        "messageText": "",
+        "seq": (answer["seq"] or 0) + SEQ_GAP,
+        "metadata": {"previous": previous, "covers": metadata.get("covers", [])},
+    }
+
+
+def _waiting(question: Row, trace_id: str) -> Row:
+    """The question as it was when it was new, but for when it was asked."""
+    asked_again_at = datetime.now(UTC).isoformat()
+    return {
+        "id": question["id"],
+        "status": None,
+        "metadata": {"trace_id": trace_id, "asked_again_at": asked_again_at},
+    }
 
 
 async def _question_of(visitor: Directus, message_id: str) -> tuple[str, str]:

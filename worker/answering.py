@@ -6,6 +6,7 @@ One job, one exit: the turn is finished, called off, handed over, or tried again
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -17,10 +18,10 @@ from services.logging import bind_trace, get_logger, new_trace_id
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
 from worker import machine
-from worker.answer_row import new_fields
+from worker.answer_row import new_fields, question_marks
 from worker.conversation_line import Place
 from worker.ending import end_failed, mark, settle
-from worker.intake import Incoming, read_incoming, read_talk
+from worker.intake import read_incoming, read_standing, read_talk
 from worker.recording import TurnRecorder
 from worker.services import StepServices
 from worker.signals import HandedOver, LeaseLost, RowGone
@@ -31,7 +32,9 @@ from worker.turn_watch import LiveTurn
 if TYPE_CHECKING:
     from assistants.interface import Assistant
     from services.queue.runner import JobContext
+    from worker.intake import Incoming, Talk
     from worker.services import Services
+    from worker.turn_store import Claim
 
 __all__ = ["answer_message"]
 
@@ -43,16 +46,22 @@ LAST_WRITE_GRACE_S = 5.0
 """A last write that is on its way when the process is told to stop may take this long."""
 SAVE_PATIENCE_S = 2.0
 """A turn goes on unsaved when Redis does not answer for this long; the visitor is not kept waiting."""
-NUDGES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+NUDGES_S = (0.05, 0.1, 0.2, 0.4)
 """Pauses between tries to ask for the next turn: its job id may still belong to the job that found the line taken and
-is just ending, which takes a round trip to Redis (on a starved machine 0.3 s were too few; then the sweep had to)."""
+is just ending, which takes a round trip to Redis. They hold a worker's slot: what takes longer is the sweep's."""
+HELD_S = 1.0
+"""A turn that another worker holds is looked at again after this: a dead one's lease lapses after 5 s."""
 DEFAULT_SOURCE = "mini"
+
+
+class HeldElsewhere(RetryLater):
+    """Another live worker has the turn, and with it the place in the line."""
 
 
 async def answer_message(job: AnswerJob, context: JobContext, services: Services) -> None:
     """Answer one user message, whoever asks for it and however often.
 
-    Raises RetryLater when a service it can't begin without is away.
+    Raises RetryLater when a service it can't begin without is away, or another live worker has the turn.
     """
     bind_trace(job.trace_id or new_trace_id(), message_id=job.message_id)
     try:
@@ -64,44 +73,119 @@ async def answer_message(job: AnswerJob, context: JobContext, services: Services
             # The question's own trace, whoever reported it first: the receiver, the Flow or the sweep.
             job = job.model_copy(update={"trace_id": incoming.trace_id})
             bind_trace(job.trace_id, message_id=job.message_id)
-        place = Place(incoming.conversation_id, incoming.message_id, incoming.asked_at)
-        if incoming.is_settled:
-            await _leave_line(place, services)
-            return
-        if not await services.line.enter(place):
-            log.info("turn.waits_in_line", conversation_id=place.conversation_id)
-            return
-        goes_on_elsewhere = False
-        try:
-            goes_on_elsewhere = await _take_turn(job, incoming, services)
-        except asyncio.CancelledError:
-            goes_on_elsewhere = True
-            raise
-        finally:
-            # Who goes on with the turn enters under the same message: the others wait until he leaves.
-            if not goes_on_elsewhere:
-                await asyncio.shield(_leave_line(place, services))
+        await _answer_in_line(job, incoming, services)
     except ServiceUnavailableError as error:
         delay = min(0.5 * 2 ** min(context.attempt - 1, 10), RETRY_CAP_S)
         log.warning("turn.put_off", service=error.service, reason=str(error), delay_s=delay)
         raise RetryLater(delay) from error
 
 
+async def _answer_in_line(job: AnswerJob, incoming: Incoming, services: Services) -> None:
+    """Wait for no one: take the turn if the conversation is free, and let the next one in afterwards."""
+    place = Place(incoming.conversation_id, incoming.message_id, incoming.asked_at)
+    if incoming.is_settled:
+        await _leave_line(place, job.trace_id, services)
+        return
+    if not await services.line.enter(place):
+        log.info("turn.waits_in_line", conversation_id=place.conversation_id)
+        return
+    goes_on_elsewhere = False
+    try:
+        goes_on_elsewhere = await _take_turn(job, incoming, services)
+    except (asyncio.CancelledError, HeldElsewhere):
+        goes_on_elsewhere = True
+        raise
+    finally:
+        # Who goes on with the turn enters under the same message: the others wait until he leaves.
+        if not goes_on_elsewhere:
+            await asyncio.shield(_leave_line(place, job.trace_id, services))
+
+
 async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> bool:
-    """Claim the turn, begin it or go on with it, and see to its end; whether another worker goes on with it."""
+    """Claim the turn and see to its end; whether another worker goes on with it.
+
+    Raises HeldElsewhere while another live worker has it.
+    """
     saved = await services.turns.load(incoming.message_id)
-    claim = await services.turns.claim(incoming.message_id, least_attempt=saved.attempt + 1 if saved else 1)
-    source = incoming.conversation.get("source") or DEFAULT_SOURCE
-    assistant = services.assistants.get(source)
-    turn = saved or await _begin(job, incoming, assistant, services)
-    if turn is None:
-        await services.turns.finish(claim)
-        return False
-    turn.attempt = claim.attempt
-    is_on_screen = claim.attempt > 1 and await _is_on_screen(turn.answer_id, services)
+    attempt = saved.attempt + 1 if saved else 1
+    claim = await services.turns.claim(incoming.message_id, least_attempt=attempt)
+    if claim is None:
+        log.info("turn.held_elsewhere")
+        raise HeldElsewhere(HELD_S)
+    try:
+        live = await _enliven(job, incoming, saved, claim, services)
+        if live is None:
+            await services.turns.finish(claim)
+            return False
+        live.turn.attempt = attempt
+        return await _see_through(live, _source(incoming), services)
+    except BaseException:
+        # Whoever tries it again, here or elsewhere, need not wait for the lease to lapse.
+        await asyncio.shield(_give_back(claim, services))
+        raise
+
+
+async def _enliven(
+    job: AnswerJob, incoming: Incoming, saved: Turn | None, claim: Claim, services: Services
+) -> LiveTurn | None:
+    """The turn begun, or gone on with as it was saved; None if no answer is due any more.
+
+    Asked only now that the line is ours: while we came here, a later message's turn may have covered this one.
+    """
+    if saved is not None:
+        turn, standing = saved, await read_standing(services.directus, saved.message_id, saved.answer_id)
+    else:
+        talk = await read_talk(
+            services.directus,
+            incoming,
+            answer_id=answer_id_of(incoming.message_id),
+            history_limit=services.settings.history_limit,
+        )
+        turn, standing = _begin(job, incoming, talk, services), talk.standing
+    if standing.is_settled:
+        log.info("turn.settled_meanwhile")
+        return None
+    if standing.has_ended:
+        # The answer is whole, but the message was not marked: somebody stopped it, or a write was lost.
+        await mark(services, question_marks(turn) if saved else [{"id": turn.message_id, "status": "answered"}])
+        return None
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
-    live.is_on_screen = is_on_screen
-    recorder = TurnRecorder(turn, services.model, services.toolbox, services.settings)
+    live.is_on_screen = standing.is_on_screen
+    return live
+
+
+def _begin(job: AnswerJob, incoming: Incoming, talk: Talk, services: Services) -> Turn:
+    """A fresh turn."""
+    assistant = services.assistants.get(_source(incoming))
+    conversation = dict(incoming.conversation)
+    if not conversation.get("conference_id"):
+        conversation["conference_id"] = job.conference_id
+    now = time.time()
+    return Turn(
+        message_id=incoming.message_id,
+        answer_id=answer_id_of(incoming.message_id),
+        conversation_id=incoming.conversation_id,
+        assistant=assistant.name if assistant else "none",
+        scope_id=assistant.scope_of(conversation, services.settings) if assistant else None,
+        trace_id=job.trace_id,
+        question=talk.question,
+        covers=talk.covers,
+        history=talk.history,
+        now=datetime.now(UTC),
+        asked_at=incoming.asked_at,
+        queued_at=job.queued_at or now,
+        started_at=now,
+    )
+
+
+def _source(incoming: Incoming) -> str:
+    return incoming.conversation.get("source") or DEFAULT_SOURCE
+
+
+async def _see_through(live: LiveTurn, source: str, services: Services) -> bool:
+    """Run the turn under the watch's eyes, settle and record it; whether another worker goes on with it."""
+    assistant = services.assistants.get(source)
+    recorder = TurnRecorder(live.turn, services.model, services.toolbox, services.settings)
     services.watch.enter(live)
     try:
         if assistant is None:
@@ -116,45 +200,6 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
         services.watch.leave(live)
         services.pump.forget(live.answer)
     return isinstance(live.signal, LeaseLost)
-
-
-async def _is_on_screen(answer_id: str, services: Services) -> bool:
-    """Whether the worker before has shown something of the answer."""
-    rows = await services.directus.read_items(
-        "messages", filter={"id": {"_eq": answer_id}}, fields=["messageText"], limit=1
-    )
-    return bool(rows and rows[0]["messageText"])
-
-
-async def _begin(job: AnswerJob, incoming: Incoming, assistant: Assistant | None, services: Services) -> Turn | None:
-    """A fresh turn, or None if its answer has ended already."""
-    answer_id = answer_id_of(incoming.message_id)
-    talk = await read_talk(
-        services.directus, incoming, answer_id=answer_id, history_limit=services.settings.history_limit
-    )
-    if talk.answer_status not in {None, "streaming"}:
-        # The answer is whole, but the message was not marked: somebody stopped it, or a write was lost.
-        await mark(services, [{"id": incoming.message_id, "status": "answered"}])
-        return None
-    conversation = dict(incoming.conversation)
-    if not conversation.get("conference_id"):
-        conversation["conference_id"] = job.conference_id
-    now = time.time()
-    return Turn(
-        message_id=incoming.message_id,
-        answer_id=answer_id,
-        conversation_id=incoming.conversation_id,
-        assistant=assistant.name if assistant else "none",
-        scope_id=assistant.scope_of(conversation, services.settings) if assistant else None,
-        trace_id=job.trace_id,
-        question=talk.question,
-        covers=talk.covers,
-        history=talk.history,
-        now=datetime.now(UTC),
-        asked_at=incoming.asked_at,
-        queued_at=job.queued_at or now,
-        started_at=now,
-    )
 
 
 async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, services: Services) -> None:
@@ -178,7 +223,6 @@ async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, ser
         if answer.final is not None:
             await answer.settled(LAST_WRITE_GRACE_S)
         live.interrupt(HandedOver())
-        await asyncio.shield(services.turns.release(live.claim))
         log.info("turn.handed_over", state=live.turn.state.value)
         raise
     except ClaimLostError:
@@ -191,12 +235,19 @@ async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, ser
         await end_failed(live, "Sorry, something went wrong here. Please ask again.")
 
 
-async def _leave_line(place: Place, services: Services) -> None:
+async def _give_back(claim: Claim, services: Services) -> None:
+    """Free a turn that does not end here; without Redis its lease lapses by itself."""
+    with contextlib.suppress(ServiceUnavailableError):
+        await services.turns.release(claim)
+
+
+async def _leave_line(place: Place, trace_id: str, services: Services) -> None:
     """Free the conversation, and begin the turn of whoever waited longest behind it."""
     following = await services.line.leave(place)
     if following is None or following == place.message_id:
         return
+    job = AnswerJob(message_id=following, trace_id=trace_id)
     for pause_s in (0.0, *NUDGES_S):
         await asyncio.sleep(pause_s)
-        if await services.queue.enqueue(AnswerJob(message_id=following)) or await services.turns.is_held(following):
+        if await services.queue.enqueue(job) or await services.turns.held_among([following]):
             return

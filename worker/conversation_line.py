@@ -92,6 +92,19 @@ class ConversationLine:
         newest = _text(await self._leave(keys=_keys(place.conversation_id), args=[place.message_id]))
         return newest or None
 
+    async def waiting_among(self, messages: Sequence[tuple[str, str]]) -> set[str]:
+        """Of messages, each given as conversation and message id, those that wait behind a live turn."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for conversation_id, message_id in messages:
+                pipe.exists(redis_keys.conversation_lock(conversation_id))
+                pipe.zscore(redis_keys.conversation_waiting(conversation_id), message_id)
+            found = await pipe.execute()
+        return {
+            message_id
+            for (_, message_id), is_taken, place in zip(messages, found[::2], found[1::2], strict=True)
+            if is_taken and place is not None
+        }
+
     async def keep(self, held: Sequence[tuple[Place, str]]) -> None:
         """Prolong the locks of live turns, each with its claim as it stands under the turn's lease."""
         async with self._redis.pipeline(transaction=False) as pipe:

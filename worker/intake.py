@@ -15,11 +15,11 @@ from services.answer_ids import answer_id_of
 from worker.turn import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from services.directus.client import Directus
+    from services.directus.client import Directus, Row
 
-__all__ = ["Incoming", "Talk", "clean_text", "read_incoming", "read_talk"]
+__all__ = ["Incoming", "Standing", "Talk", "clean_text", "read_incoming", "read_standing", "read_talk"]
 
 MAX_QUESTION_CHARS = 8000
 """The receiver takes no longer question; a row written past it is cut here."""
@@ -29,6 +29,8 @@ _SANE_TRACE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What the receiver takes as a correlation id."""
 MAX_BURST = 10
 """Unanswered questions that one answer covers."""
+_SETTLED = frozenset({"answered", "superseded"})
+"""What a user message's status says once a turn has answered or covered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,27 @@ class Incoming:
     @property
     def is_settled(self) -> bool:
         """Whether a turn has answered or covered it."""
-        return self.status in {"answered", "superseded"}
+        return self.status in _SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a message still wants a turn, read once it has the line to itself."""
+
+    is_settled: bool
+    """Answered or covered meanwhile, or deleted."""
+    answer_status: str | None
+    """The status of the answer's row, None while there is none."""
+
+    @property
+    def is_on_screen(self) -> bool:
+        """Whether a visitor has the answer before him: its row is there, be it empty still, and has not ended."""
+        return self.answer_status == "streaming"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the answer is whole, failed or stopped, though the message may lack its mark."""
+        return self.answer_status not in {None, "streaming"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +79,7 @@ class Talk:
     question: str
     covers: list[str]
     history: list[Said]
-    answer_status: str | None
-    """The status of the answer's row, None while there is none."""
+    standing: Standing
 
 
 async def read_incoming(directus: Directus, message_id: str) -> Incoming | None:
@@ -96,31 +117,38 @@ async def read_incoming(directus: Directus, message_id: str) -> Incoming | None:
     )
 
 
+async def read_standing(directus: Directus, message_id: str, answer_id: str) -> Standing:
+    """Where a message and its answer stand now."""
+    rows = await directus.read_by_ids("messages", (message_id, answer_id), fields=("id", "status"))
+    return _standing({row["id"]: row["status"] for row in rows}, message_id, answer_id)
+
+
 async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, history_limit: int) -> Talk:
-    """What was said before a message, oldest first, and which unanswered messages it follows."""
+    """What was said before a message, oldest first, and which earlier messages its answer covers too.
+
+    Those are the ones that no answer is there for; where the answer is written anew, also those it covered before.
+    """
+    own = {incoming.message_id, answer_id}
     rows = await directus.read_items(
         "messages",
-        filter={"conversation_id": {"_eq": incoming.conversation_id}},
-        fields=["id", "role", "messageText", "status", "date_created"],
+        filter={
+            "_and": [
+                {"conversation_id": {"_eq": incoming.conversation_id}},
+                {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]},
+            ]
+        },
+        fields=["id", "role", "messageText", "status"],
         sort=["-date_created"],
-        limit=history_limit + 2 * MAX_BURST,
+        limit=history_limit + 2 * MAX_BURST + len(own),
     )
-    statuses = {row["id"]: row["status"] for row in rows}
-    answer_status = statuses.get(answer_id)
-    before = [
-        row
-        for row in reversed(rows)
-        if row["id"] not in {incoming.message_id, answer_id} and _unix(row["date_created"]) <= incoming.asked_at
-    ]
-    # Wherever they stand: a question asked while another's answer was written has that answer behind it.
-    waiting = [row for row in before if _is_waiting(row, answer_status=statuses.get(answer_id_of(row["id"])))]
-    burst = waiting[-MAX_BURST:]
-    before = [row for row in before if row not in burst]
+    standing = _standing({row["id"]: row["status"] for row in rows}, incoming.message_id, answer_id)
+    before = [row for row in reversed(rows) if row["id"] not in own]
+    burst = await _burst(directus, before, answer_id if standing.is_on_screen else None)
     questions = [clean_text(row["messageText"] or "") for row in burst] + [clean_text(incoming.text)]
     said = [
         Said(role=row["role"], text=clean_text(row["messageText"])[:MAX_SAID_CHARS])
         for row in before
-        if (row["messageText"] or "").strip() and row["status"] != "streaming"
+        if (row["messageText"] or "").strip() and row["status"] != "streaming" and row not in burst
     ]
     return Talk(
         question="\n".join(text for text in questions if text)[-MAX_QUESTION_CHARS:]
@@ -128,8 +156,25 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
         else questions[-1][:MAX_QUESTION_CHARS],
         covers=[row["id"] for row in burst],
         history=said[-history_limit:] if history_limit else [],
-        answer_status=answer_status,
+        standing=standing,
     )
+
+
+async def _burst(directus: Directus, before: Sequence[Row], own_answer_id: str | None) -> list[Row]:
+    """The earlier questions that one answer covers, wherever they stand.
+
+    A question whose answer has a row is not among them: that one is on the screen and ends by itself, or has ended
+    and only lacks its mark.
+    """
+    waiting = {
+        row["id"]: answer_id_of(row["id"]) for row in before if row["role"] == "user" and row["status"] not in _SETTLED
+    }
+    wanted = [*waiting.values(), *([own_answer_id] if own_answer_id else [])]
+    answers = {row["id"]: row for row in await directus.read_by_ids("messages", wanted, fields=("id", "metadata"))}
+    covered = {message_id for message_id, answer_id in waiting.items() if answer_id not in answers}
+    if own_answer_id in answers:
+        covered |= set((answers[own_answer_id]["metadata"] or {}).get("covers", ()))
+    return [row for row in before if row["id"] in covered][-MAX_BURST:]
 
 
 def clean_text(text: str) -> str:
@@ -138,10 +183,9 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept)).strip()
 
 
-def _is_waiting(row: Mapping[str, Any], *, answer_status: str | None) -> bool:
-    """Whether a row is a user message that no answer covers yet; one whose answer has ended only lacks its mark."""
-    is_open = row["role"] == "user" and row["status"] not in {"answered", "superseded"}
-    return is_open and answer_status in {None, "streaming"}
+def _standing(statuses: Mapping[str, str | None], message_id: str, answer_id: str) -> Standing:
+    is_settled = message_id not in statuses or statuses[message_id] in _SETTLED
+    return Standing(is_settled, statuses.get(answer_id))
 
 
 def _trace_of(metadata: object) -> str:
@@ -155,3 +199,7 @@ def _unix(date: str | None) -> float:
         return 0.0
     parsed = datetime.fromisoformat(date)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat()

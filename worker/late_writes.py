@@ -33,7 +33,6 @@ STILL_FOR_S = 5.0
 """A request that was held on its way arrives within this, or Directus's client has given it up."""
 WATCHED_FOR_S = 300.0
 """Longer than a turn that was taken up may take to its end."""
-AT_ONCE = 100
 _ENDED = frozenset({"completed", "failed"})
 
 
@@ -48,9 +47,14 @@ class _Suspect:
 
 
 class LateWrites:
-    """Rows that may have been hit, until they are known to be right."""
+    """Rows that may have been hit, until they are known to be right.
 
-    def __init__(self, directus: Directus, turns: TurnStore, metrics: Metrics) -> None:
+    ``at_most`` is how many it looks after at once: as many as the process may have turns, for all of them stand
+    still together.
+    """
+
+    def __init__(self, directus: Directus, turns: TurnStore, metrics: Metrics, *, at_most: int) -> None:
+        self._at_most = at_most
         self._directus = directus
         self._turns = turns
         self._metrics = metrics
@@ -62,9 +66,11 @@ class LateWrites:
 
     def suspect(self, message_id: str, answer_id: str) -> None:
         """Look after this answer's row until it holds its turn's last write and stands still."""
-        if len(self._suspects) < AT_ONCE:
-            self._suspects[answer_id] = _Suspect(message_id, answer_id)
-            self._named.set()
+        if len(self._suspects) >= self._at_most and answer_id not in self._suspects:
+            log.warning("late_write.not_looked_after", answer_id=answer_id, at_most=self._at_most)
+            return
+        self._suspects[answer_id] = _Suspect(message_id, answer_id)
+        self._named.set()
 
     async def run(self) -> None:
         """Look after rows until cancelled; an outage is waited out."""

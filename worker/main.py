@@ -107,7 +107,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     line = ConversationLine(redis)
     watch = TurnWatch(redis, turns, line)
     metrics = Metrics(redis)
-    late_writes = LateWrites(directus, turns, metrics)
+    late_writes = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
     services = Services(
         settings=settings,
         directus=directus,

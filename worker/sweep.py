@@ -1,7 +1,7 @@
 """The sweep: what no hook reported and no worker finished is found in Directus, and asked for again.
 
 A Flow's webhook is sent once and its failure is silent; Redis may be emptied; a process may die
-between two steps. Directus's rows are the truth, so one cheap query finds what is left over: user
+between two steps. Directus's rows are the truth, so two cheap queries find what is left over: user
 messages without a status that are older than a moment and younger than a day, and answers that are
 still ``streaming`` though no worker holds them. One sweeper at a time, by a lock in Redis.
 """
@@ -9,21 +9,27 @@ still ``streaming`` though no worker holds them. One sweeper at a time, by a loc
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from redis.exceptions import LockNotOwnedError
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
 from services.errors import ErleahError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
+from worker.conversation_line import ConversationLine
 from worker.turn_store import TurnStore
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from collections.abc import AsyncIterator, Sequence
 
-    from services.directus.client import Directus
+    from redis.asyncio import Redis
+    from redis.asyncio.lock import Lock
+
+    from services.directus.client import Directus, Filter, Row
     from services.metrics import Metrics
     from services.queue.job_queue import JobQueue
 
@@ -33,15 +39,21 @@ log = get_logger(__name__)
 
 SWEEP_EVERY_S = 10.0
 """An unreported message is promised an answer within 60 s of the receiver's return."""
+LOCK_S = 30.0
+"""Longer than a page of rows may take while Directus is slow (15 s); a dead sweeper is replaced within 40 s."""
+REST_S = SWEEP_EVERY_S * 0.9
+"""For this long after a sweep no other process begins one."""
 OLDER_THAN_S = 8.0
 """Hooks arrive within 31 ms and turns begin at once: what has no status after this may be lost."""
 YOUNGER_THAN = timedelta(days=1)
 """Nobody waits longer for an answer; and the query stays small whatever the table holds."""
-AT_ONCE = 200
+PAGE = 200
+PAGES_AT_MOST = 10
+"""In a backlog of thousands the first of them are asked for already; the rest has its turn when those are answered."""
 
 
 class Sweep:
-    """Finds unanswered messages and stray answers, and enqueues their turns again."""
+    """Finds unanswered messages and stray answers: asks for the turns again, and ends what nobody waits for."""
 
     def __init__(self, directus: Directus, queue: JobQueue, redis: Redis, metrics: Metrics) -> None:
         self._directus = directus
@@ -49,81 +61,138 @@ class Sweep:
         self._redis = redis
         self._metrics = metrics
         self._turns = TurnStore(redis)
-        self._id = uuid4().hex
+        self._line = ConversationLine(redis)
 
     async def run(self) -> None:
         """Sweep until cancelled; an outage is the next sweep's affair."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             try:
-                if await self._is_our_turn():
-                    await self.sweep_once()
+                await self.sweep_alone()
+            except LockNotOwnedError:
+                log.info("sweep.overtaken", what="it took so long that another process has begun one")
             except ErleahError as error:
                 log.info("sweep.put_off", reason=str(error))
             except Exception:  # an upkeep loop fails alone and goes on
                 log.exception("sweep.failed")
 
-    async def sweep_once(self) -> int:
-        """One sweep; how many turns were asked for again and strays ended."""
+    async def sweep_alone(self) -> int:
+        """One sweep, unless another process is at it or was a moment ago; how many were healed.
+
+        Raises LockNotOwnedError if this process stood still for so long that another has begun one.
+        """
+        lock = self._redis.lock(redis_keys.SWEEP_LOCK, timeout=LOCK_S)
+        if not await lock.acquire(blocking=False):
+            return 0
+        try:
+            return await self._sweep(lock)
+        finally:
+            await lock.extend(REST_S, replace_ttl=True)
+
+    async def _sweep(self, lock: Lock) -> int:
         now = datetime.now(UTC)
-        rows = await self._directus.read_items(
-            "messages",
-            filter={
-                "_and": [
-                    {"role": {"_eq": "user"}},
-                    {"status": {"_null": True}},
-                    {"date_created": {"_lt": (now - timedelta(seconds=OLDER_THAN_S)).isoformat()}},
-                    {"date_created": {"_gt": (now - YOUNGER_THAN).isoformat()}},
-                ]
-            },
-            fields=["id"],
-            sort=["date_created"],
-            limit=AT_ONCE,
-        )
-        healed = 0
-        for row in rows:
-            if not await self._turns.is_held(row["id"]):
-                healed += await self._queue.enqueue(AnswerJob(message_id=row["id"]))
-        ended = await self._end_strays(now)
-        if healed or ended:
-            log.info("sweep.healed", unanswered=healed, strays=ended)
-        self._metrics.count("erleah_swept", healed, kind="unanswered")
-        self._metrics.count("erleah_swept", ended, kind="stray")
-        return healed + ended
+        asked = ended = 0
+        try:
+            async for questions in self._pages(_unanswered(now), ["id", "conversation_id"], lock):
+                asked += await self._ask_again(questions)
+            async for strays in self._pages(_streaming(now), ["id", "conversation_id"], lock):
+                asked_here, ended_here = await self._resolve(strays, now)
+                asked, ended = asked + asked_here, ended + ended_here
+        finally:
+            self._metrics.count("erleah_swept", asked, kind="unanswered")
+            self._metrics.count("erleah_swept", ended, kind="stray")
+            if asked or ended:
+                log.info("sweep.healed", unanswered=asked, strays=ended)
+        return asked + ended
 
-    async def _end_strays(self, now: datetime) -> int:
-        """Settle answers left ``streaming`` whose question counts as answered."""
-        strays = await self._directus.read_items(
-            "messages",
-            filter={
-                "_and": [
-                    {"role": {"_eq": "assistant"}},
-                    {"status": {"_eq": "streaming"}},
-                    {"date_created": {"_lt": (now - timedelta(seconds=OLDER_THAN_S)).isoformat()}},
-                ]
-            },
-            fields=["id", "conversation_id"],
-            sort=["date_created"],
-            limit=AT_ONCE,
-        )
-        ended = 0
-        for stray in strays:
-            questions = await self._directus.read_items(
-                "messages",
-                filter={"conversation_id": {"_eq": stray["conversation_id"]}, "role": {"_eq": "user"}},
-                fields=["id", "status"],
-                sort=["-date_created"],
-                limit=AT_ONCE,
+    async def _pages(self, wanted: Filter, fields: Sequence[str], lock: Lock) -> AsyncIterator[list[Row]]:
+        """The rows, oldest first. What moves from page to page meanwhile is the next sweep's."""
+        for page in range(1, PAGES_AT_MOST + 1):
+            await lock.reacquire()
+            rows = await self._directus.read_items(
+                "messages", filter=wanted, fields=fields, sort=["date_created"], limit=PAGE, page=page
             )
-            question = next((row for row in questions if answer_id_of(row["id"]) == stray["id"]), None)
-            if question is None or question["status"] in {"answered", "superseded"}:
-                await self._directus.update_items(
-                    "messages", [{"id": stray["id"], "status": "failed", "outcome": "error"}]
-                )
-                ended += 1
-        return ended
+            if rows:
+                yield rows
+            if len(rows) < PAGE:
+                return
 
-    async def _is_our_turn(self) -> bool:
-        """Whether no other process has swept a moment ago."""
-        taken = await self._redis.set(redis_keys.SWEEP_LOCK, self._id, nx=True, px=int(SWEEP_EVERY_S * 900))
-        return bool(taken)
+    async def _ask_again(self, questions: Sequence[Row]) -> int:
+        """Enqueue the turns that nobody is at and that don't wait in line; how many were not asked for already."""
+        held = await self._turns.held_among([row["id"] for row in questions])
+        waiting = await self._line.waiting_among([(row["conversation_id"], row["id"]) for row in questions])
+        lost = [row["id"] for row in questions if row["id"] not in held | waiting]
+        return sum([await self._queue.enqueue(AnswerJob(message_id=message_id)) for message_id in lost])
+
+    async def _resolve(self, strays: Sequence[Row], now: datetime) -> tuple[int, int]:
+        """Ask again for the turns whose answer is still wanted, end the other answers; how many of each.
+
+        The questions are read after the answers: a turn that begins or ends between the two writes both rows at once,
+        so an answer whose question counts as answered by now is either a stray or has just ended, and the write looks.
+        """
+        questions = await self._questions_of(strays)
+        held = await self._turns.held_among([question["id"] for question in questions.values()])
+        wanted: list[Row] = []
+        left_over: list[str] = []
+        for stray in strays:
+            question = questions.get(stray["id"])
+            if question is None or question["status"] is not None or _asked_at(question) < now - YOUNGER_THAN:
+                if question is None or question["id"] not in held:
+                    left_over.append(stray["id"])
+            else:
+                wanted.append(question)
+        asked = await self._ask_again(wanted)
+        return asked, await self._end(left_over)
+
+    async def _questions_of(self, answers: Sequence[Row]) -> dict[str, Row]:
+        """By the answer's id, the question it belongs to, as far as there is one."""
+        conversations = sorted({row["conversation_id"] for row in answers if row["conversation_id"]})
+        if not conversations:
+            return {}
+        questions = await self._directus.read_items(
+            "messages",
+            filter={"_and": [{"conversation_id": {"_in": conversations}}, {"role": {"_eq": "user"}}]},
+            fields=["id", "status", "conversation_id", "date_created", "metadata"],
+            limit=-1,
+        )
+        return {answer_id_of(row["id"]): row for row in questions}
+
+    async def _end(self, answer_ids: list[str]) -> int:
+        if not answer_ids:
+            return 0
+        streaming = {"_and": [{"id": {"_in": answer_ids}}, {"status": {"_eq": "streaming"}}]}
+        return len(await self._directus.update_where("messages", streaming, {"status": "failed", "outcome": "error"}))
+
+
+def _unanswered(now: datetime) -> Filter:
+    return {
+        "_and": [
+            {"role": {"_eq": "user"}},
+            {"status": {"_null": True}},
+            {"conversation_id": {"_nnull": True}},
+            {"date_created": {"_lt": (now - timedelta(seconds=OLDER_THAN_S)).isoformat()}},
+            {"date_created": {"_gt": (now - YOUNGER_THAN).isoformat()}},
+        ]
+    }
+
+
+def _streaming(now: datetime) -> Filter:
+    """However old: the status is indexed, and besides strays only live answers have it."""
+    return {
+        "_and": [
+            {"role": {"_eq": "assistant"}},
+            {"status": {"_eq": "streaming"}},
+            {"date_created": {"_lt": (now - timedelta(seconds=OLDER_THAN_S)).isoformat()}},
+        ]
+    }
+
+
+def _asked_at(question: Row) -> datetime:
+    """When the answer was asked for, the last time: a regeneration notes it beside the question."""
+    metadata = question["metadata"]
+    again = metadata.get("asked_again_at") if isinstance(metadata, dict) else None  # anybody may have written it
+    for date in (again, question["date_created"]):
+        with suppress(ValueError):
+            parsed = datetime.fromisoformat(str(date))
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return datetime.min.replace(tzinfo=UTC)

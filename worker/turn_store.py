@@ -1,8 +1,9 @@
 """Turns in Redis: the saved state, and the claim that says which attempt may write.
 
-A claim is ``<attempt>:<token>`` under the turn's lease key. Taking a turn up puts a new claim with
-the next attempt number in one step; from then on every save of an older claim is refused, so two
-workers never write the same turn, also when one of them slept through its lease.
+A claim is ``<attempt>:<token>`` under the turn's lease key. While its holder renews the lease, nobody
+else gets the turn. Once it has lapsed or was given back, a new claim takes its place in one step, and
+every save of an older one is refused: two workers never write the same turn, also when one of them
+slept through its lease.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from services.logging import get_logger
 from worker.turn import Turn, UnknownTurnVersionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -27,11 +28,16 @@ log = get_logger(__name__)
 
 _DONE = "done"
 
-# KEYS: lease. ARGV: token, lease in ms, least attempt. Returns the attempt number.
+# KEYS: lease. ARGV: token, lease in ms, least attempt, done mark. Returns the attempt number, or 0 if a live worker
+# holds the turn. One that has ended may be begun again (a regeneration), past the attempt that ended it.
 _CLAIM = """
 local held = redis.call('GET', KEYS[1])
 local attempt = tonumber(ARGV[3])
-if held then attempt = math.max(attempt, tonumber(string.match(held, '^(%d+):')) + 1) end
+if held then
+  local last, holder = string.match(held, '^(%d+):(.*)$')
+  if holder ~= ARGV[4] then return 0 end
+  attempt = math.max(attempt, tonumber(last) + 1)
+end
 redis.call('SET', KEYS[1], attempt .. ':' .. ARGV[1], 'PX', ARGV[2])
 return attempt
 """
@@ -100,13 +106,14 @@ class TurnStore:
         self._renew = redis.register_script(_RENEW)
         self._release = redis.register_script(_RELEASE)
 
-    async def claim(self, message_id: str, *, least_attempt: int = 1) -> Claim:
-        """Take a turn up; whoever held it before is refused from now on."""
+    async def claim(self, message_id: str, *, least_attempt: int = 1) -> Claim | None:
+        """Take a turn up, None while a live worker holds it; whoever held it before is refused from now on."""
         token = uuid4().hex
         attempt = await self._claim(
-            keys=[redis_keys.turn_lease(message_id)], args=[token, redis_keys.TURN_LEASE_TTL_S * 1000, least_attempt]
+            keys=[redis_keys.turn_lease(message_id)],
+            args=[token, redis_keys.TURN_LEASE_TTL_S * 1000, least_attempt, _DONE],
         )
-        return Claim(message_id, int(attempt), token)
+        return Claim(message_id, int(attempt), token) if attempt else None
 
     async def load(self, message_id: str) -> Turn | None:
         """The saved turn, or None if there is none that this version can read."""
@@ -156,10 +163,17 @@ class TurnStore:
             for claim, held in zip(wanted, found, strict=True)
         }
 
-    async def is_held(self, message_id: str) -> bool:
-        """Whether some live worker holds the turn."""
-        held = await self._redis.get(redis_keys.turn_lease(message_id))
-        return held is not None and not held.endswith(f":{_DONE}".encode())
+    async def held_among(self, message_ids: Sequence[str]) -> set[str]:
+        """Those of the turns that some live worker holds; one round trip."""
+        if not message_ids:
+            return set()
+        found = await self._redis.mget([redis_keys.turn_lease(message_id) for message_id in message_ids])
+        done = f":{_DONE}".encode()
+        return {
+            message_id
+            for message_id, held in zip(message_ids, found, strict=True)
+            if held is not None and not held.endswith(done)
+        }
 
     async def finish(self, claim: Claim, last_row: Mapping[str, Any] | None = None) -> None:
         """Forget the turn, and leave a mark that refuses whoever sleeps through this.

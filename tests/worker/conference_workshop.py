@@ -64,7 +64,7 @@ async def conference_workshop(
     await assistants["mini"].start(toolbox)
     turns, line = TurnStore(redis), ConversationLine(redis)
     watch, metrics = TurnWatch(redis, turns, line), Metrics(redis)
-    late = LateWrites(directus, turns, metrics)
+    late = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
     pump = AnswerPump(directus, interval_s=0.01, still_ours=watch.still_ours, metrics=metrics, late_writes=late)
     services = Services(
         settings=settings,

@@ -20,6 +20,7 @@ from assistants.interface import (
     Understanding,
     Understood,
 )
+from services import redis_keys
 from services.answer_ids import answer_id_of
 from services.llm.calls import AnswerEnd, Parsed, Prompt, TextDelta, Usage
 from services.llm.chain import LanguageModel
@@ -159,6 +160,12 @@ class Workshop:
             self.services,
         )
 
+    async def stand_still(self, message_id: str) -> None:
+        """What a pause past its lease does to this process: the watch notices nothing, and the turn is free."""
+        watch: Any = self.services.watch
+        watch._live.clear()
+        await self.redis.delete(redis_keys.turn_lease(message_id))
+
     def answer_to(self, message_id: str) -> dict[str, Any] | None:
         try:
             return self.directus.row("messages", answer_id_of(message_id))
@@ -197,7 +204,7 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
         turns, line = TurnStore(redis), ConversationLine(redis)
         watch = TurnWatch(redis, turns, line)
         metrics = Metrics(redis)
-        late = LateWrites(directus, turns, metrics)
+        late = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
         assistant = Librarian()
         scripted = provider or ScriptedProvider()
         toolbox = Toolbox(

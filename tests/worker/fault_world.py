@@ -247,7 +247,7 @@ class SimWorker:
         turns, line = TurnStore(redis), ConversationLine(redis)
         watch, metrics = TurnWatch(redis, turns, line), Metrics(redis)
         toolbox = Toolbox(settings, self.directus, redis, cast("SearchIndex", None), cast("Embedder", None))
-        late = LateWrites(self.directus, turns, metrics)
+        late = LateWrites(self.directus, turns, metrics, at_most=settings.worker_max_turns)
         pump = AnswerPump(self.directus, interval_s=0.1, still_ours=watch.still_ours, metrics=metrics, late_writes=late)
         model = LanguageModel([_Model(world, "first"), _Model(world, "second"), OfflineProvider()])
         self.services = Services(

@@ -31,6 +31,7 @@ async def test_a_turn_that_has_just_left_is_not_put_back_by_the_watch(redis: Red
     line, turns = ConversationLine(redis), TurnStore(redis)
     assert await line.enter(FIRST)
     claim = await turns.claim("first")
+    assert claim is not None
     assert not await line.enter(SECOND)
     await turns.finish(claim)
     assert await line.leave(FIRST) == "second"
@@ -44,6 +45,7 @@ async def test_a_lock_that_redis_lost_is_taken_again_by_the_live_turn(redis: Red
     line, turns = ConversationLine(redis), TurnStore(redis)
     assert await line.enter(FIRST)
     claim = await turns.claim("first")
+    assert claim is not None
     await redis.flushall()
     await turns.renew([claim])
     await line.keep([(FIRST, claim.value)])
@@ -55,6 +57,7 @@ async def test_a_kept_lock_lives_on(redis: RedisClient) -> None:
     line, turns = ConversationLine(redis), TurnStore(redis)
     await line.enter(FIRST)
     claim = await turns.claim("first")
+    assert claim is not None
     await redis.pexpire(redis_keys.conversation_lock("talk"), 100)
     await line.keep([(FIRST, claim.value)])
     assert await redis.pttl(redis_keys.conversation_lock("talk")) > 1000

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services import redis_keys
 from services.queue.jobs import Queue
 from tests.worker.test_answering import until
 from worker import late_writes, turn_watch
@@ -40,12 +41,6 @@ def _paused_after_check(loser: Workshop, meanwhile: Callable[[], Any]) -> None:
     pump._still_ours = check_then_pause
 
 
-def _stand_still(loser: Workshop) -> None:
-    """What a pause does to the watch: it notices nothing."""
-    watch: Any = loser.services.watch
-    watch._live.clear()
-
-
 @pytest.mark.parametrize("long_after", [False, True])
 async def test_a_write_that_arrives_after_the_winners_last_one_is_put_right(
     make_workshop: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch, *, long_after: bool
@@ -61,7 +56,7 @@ async def test_a_write_that_arrives_after_the_winners_last_one_is_put_right(
     won: list[dict[str, Any]] = []
 
     async def meanwhile() -> None:
-        _stand_still(loser)
+        await loser.stand_still(message_id)
         await winner.answer(message_id, attempt=2)
         if long_after:  # the winner looks after its row no more: it is the loser who finds out
             await until(lambda: not len(winner.services.late_writes))
@@ -101,7 +96,7 @@ async def test_a_check_that_is_old_is_made_again(
 
     async def slow_look(streams: Any) -> None:  # noqa: ANN401 - streams
         slept.append(True)
-        _stand_still(loser)
+        await loser.stand_still(message_id)
         pump._look_at = look_at
         await winner.answer(message_id, attempt=2)
         await asyncio.sleep(0.6)
@@ -130,6 +125,7 @@ async def test_a_process_that_stood_still_asks_again_whether_its_turns_are_its_o
     async def before_the_pause(claims: Iterable[Claim]) -> dict[str, bool]:
         held: dict[str, bool] = await holding(claims)
         turns.holding = holding
+        await workshop.redis.delete(redis_keys.turn_lease("m"))
         await turns.claim("m")
         time.sleep(0.06)  # noqa: ASYNC251 - the process stands still
         return held
@@ -148,6 +144,7 @@ async def test_who_lost_a_turn_does_not_free_its_line(make_workshop: Callable[..
     first = loser.ask("One?", conversation_id)
     losing = asyncio.create_task(loser.answer(first))
     await until(lambda: (loser.answer_to(first) or {}).get("messageText"))
+    await loser.stand_still(first)
     winning = asyncio.create_task(winner.answer(first, attempt=2))
     await asyncio.wait_for(losing, 2)
     second = loser.ask("Two?", conversation_id)
@@ -189,6 +186,7 @@ async def test_an_answer_that_was_on_the_screen_is_not_superseded_by_who_takes_i
     first = dying.ask("One?", conversation_id)
     turn = asyncio.create_task(dying.answer(first))
     await until(lambda: (dying.answer_to(first) or {}).get("messageText"))
+    await dying.stand_still(first)
     going_on = asyncio.create_task(next_one.answer(first, attempt=2))
     await until(lambda: next_one.provider.prompts)
     second = dying.ask("Two?", conversation_id)
