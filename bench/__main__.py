@@ -1,4 +1,4 @@
-"""``python -m bench [--only NAME …] [--all] [--list]``: prints a table and writes bench/results/latest.json."""
+"""``python -m bench [--only NAME …] [--all] [--list] [--markdown]``: a table, and bench/results/latest.json."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,12 @@ from bench import (
     pickup,
     queue_latency,
     reindexing,
+    soak,
     token_writes,
     turn_cost,
     worker_memory,
 )
-from bench.figure import Figure, merged, table
+from bench.figure import Figure, markdown, merged, table
 from bench.installation import Installation
 
 if TYPE_CHECKING:
@@ -62,21 +64,21 @@ BENCHMARKS = (
     Benchmark("token-writes", "for comparison: one awaited write per token", token_writes.measure, 180),
     Benchmark("turn-cost", "CPU of a turn", turn_cost.measure, 180),
     Benchmark("memory", "a worker with 50 turns in flight", worker_memory.measure, 180),
-    Benchmark("live-50", "fifty answers at once, one worker process, watched", crowds.fifty, 180, usual=False),
-    Benchmark(
-        "live-200",
-        "two hundred at once, two worker processes, unwatched and watched",
-        crowds.two_hundred,
-        240,
-        usual=False,
-    ),
-    Benchmark("widgets-500", "an update to its widget, with 500 open", open_widgets.measure, 240, usual=False),
-    Benchmark("burst-1000", "a thousand messages in ten seconds", burst.measure, 400, usual=False),
+    Benchmark("live-50", "fifty answers at once, one worker process, watched", crowds.fifty, 180),
+    Benchmark("live-200", "two hundred at once, two worker processes, unwatched and watched", crowds.two_hundred, 240),
+    Benchmark("widgets-500", "an update to its widget, with 500 open", open_widgets.measure, 240),
+    Benchmark("burst-1000", "a thousand messages in ten seconds", burst.measure, 400),
 )
 
 
-async def _run(chosen: Sequence[Benchmark], folder: Path) -> tuple[list[Figure], bool]:
-    figures: list[Figure] = []
+def _soak(minutes: float) -> Benchmark:
+    what = f"{minutes:g} minutes at {soak.TURNS_PER_S:g} turns a second"
+    return Benchmark("soak", what, partial(soak.measure, minutes=minutes), minutes * 60 + 240, usual=False)
+
+
+async def _run(chosen: Sequence[Benchmark], folder: Path) -> tuple[dict[str, list[Figure]], bool]:
+    """Each benchmark's figures by its name, and whether all could be measured."""
+    measured: dict[str, list[Figure]] = {}
     whole = True
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]  # we are in one
     busy = os.getloadavg()[0]
@@ -89,40 +91,47 @@ async def _run(chosen: Sequence[Benchmark], folder: Path) -> tuple[list[Figure],
             _say(f"{benchmark.name} …")
             try:
                 async with asyncio.timeout(benchmark.limit_s):
-                    figures += await benchmark.measure(house)
+                    measured[benchmark.name] = await benchmark.measure(house)
             except Exception as error:  # noqa: BLE001 - the others are measured all the same
                 whole = False
-                figures.append(Figure(f"{benchmark.name}: could not be measured", None, ""))
+                measured[benchmark.name] = [Figure(f"{benchmark.name}: could not be measured", None, "")]
                 _say(f"{benchmark.name} failed: {type(error).__name__}: {error}")
             _say(f"{benchmark.name}: {time.monotonic() - began:.0f} s")
-    return figures, whole
+    return measured, whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 0 when all was measured (goals reached or not), 1 when something could not be, 2 for wrong usage."""
-    names = [benchmark.name for benchmark in BENCHMARKS]
+    names = [*(benchmark.name for benchmark in BENCHMARKS), "soak"]
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--all", action="store_true", help="those too that take long")
+    parser.add_argument("--minutes", type=float, default=20, help="how long the soak lasts (20)")
     parser.add_argument("--list", action="store_true", help="name the benchmarks and do nothing")
+    parser.add_argument("--markdown", action="store_true", help="print the last results as a table for a page")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder and keep logs and databases")
     wanted = parser.parse_args(arguments)
-    if wanted.list:
-        for each in BENCHMARKS:
-            print(f"{each.name:<14}{'' if each.usual else 'when named: '}{each.what}")
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    benchmarks = [*BENCHMARKS, _soak(wanted.minutes)]
+    if wanted.list or wanted.markdown:
+        print(_listed(benchmarks) if wanted.list else markdown(before))
         return 0
-    chosen = [each for each in BENCHMARKS if (each.name in wanted.only if wanted.only else each.usual or wanted.all)]
+    chosen = [each for each in benchmarks if (each.name in wanted.only if wanted.only else each.usual or wanted.all)]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="erleah-bench-") as temporary:
         folder = wanted.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        figures, whole = asyncio.run(_run(chosen, folder))
-    before = json.loads(RESULTS.read_text(encoding="utf-8")) if wanted.only and RESULTS.exists() else []
+        measured, whole = asyncio.run(_run(chosen, folder))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(merged(before, figures), indent=1) + "\n", encoding="utf-8")
-    print(table(figures))
+    entries = merged(before, measured, order=names)
+    RESULTS.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(table([figure for figures in measured.values() for figure in figures]))
     _say(f"written to {RESULTS}")
     return 0 if whole else 1
+
+
+def _listed(benchmarks: Sequence[Benchmark]) -> str:
+    return "\n".join(f"{each.name:<14}{'' if each.usual else 'when named: '}{each.what}" for each in benchmarks)
 
 
 def _say(text: str) -> None:

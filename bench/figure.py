@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Better", "Figure", "merged", "table"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Better", "Entry", "Figure", "markdown", "merged", "table"]
+
+Entry = dict[str, Any]
+"""A figure in a file of results: name, value, unit, goal, ok, better, and which benchmark it is of."""
 
 
 class Better(StrEnum):
@@ -35,8 +41,8 @@ class Figure:
             return True
         return self.value <= self.goal if self.better is Better.LESS else self.value >= self.goal
 
-    def as_json(self) -> dict[str, Any]:
-        """One entry of ``bench/results/latest.json``."""
+    def as_json(self) -> Entry:
+        """One entry of a file of results."""
         value = None if self.value is None else round(self.value, 3)
         return {"name": self.name, "value": value, "unit": self.unit, "goal": self.goal, "ok": self.ok}
 
@@ -53,8 +59,24 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(lines)
 
 
-def merged(before: list[dict[str, Any]], figures: list[Figure]) -> list[dict[str, Any]]:
-    """Earlier entries, with those measured again replaced and new ones added at the end."""
-    new = {figure.name: figure.as_json() for figure in figures}
-    kept = [new.pop(entry["name"], entry) for entry in before]
-    return [*kept, *new.values()]
+def merged(before: Sequence[Entry], measured: Mapping[str, Sequence[Figure]], *, order: Sequence[str]) -> list[Entry]:
+    """Earlier entries and those of the benchmarks ``measured`` now, benchmark by benchmark in their ``order``.
+
+    Of a benchmark that is measured again nothing earlier stays, whatever its figures were called; nor does
+    anything of one that is not in ``order``.
+    """
+    entries = [entry for entry in before if entry.get("benchmark") not in measured]
+    for name, figures in measured.items():
+        entries += [figure.as_json() | {"better": figure.better.value, "benchmark": name} for figure in figures]
+    return [entry for name in order for entry in entries if entry.get("benchmark") == name]
+
+
+def markdown(entries: Sequence[Entry]) -> str:
+    """The entries of the file as a table for a page."""
+    lines = ["| benchmark | figure | value | goal | |", "|---|---|---|---|---|"]
+    for entry in entries:
+        value = "could not be measured" if entry["value"] is None else f"{entry['value']:g} {entry['unit']}".strip()
+        goal = "" if entry["goal"] is None else f"{entry['better']} {entry['goal']:g}"
+        verdict = "" if entry["ok"] and not goal else "✓" if entry["ok"] else "**missed**"
+        lines.append(f"| {entry['benchmark']} | {entry['name']} | {value} | {goal} | {verdict} |")
+    return "\n".join(lines)

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from bench.hooks import Hooks
 from bench.process import ROOT, ChildProcess, environment
+from chaos.tap import Tap
 from cli.local_directus import DirectusOptions, DirectusSecrets, LocalDirectus, free_port
 from provision.provisioner import provision
 from services import redis_keys
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-__all__ = ["DATA", "Indexing", "Installation", "Model"]
+__all__ = ["DATA", "Indexing", "Installation", "Model", "conference_id"]
 
 DATA = ROOT / "cli" / "demo_data"
 _READY_S = 60.0
@@ -84,10 +86,10 @@ class Installation:
         self._load_s: float | None = None
         self._indexing: Indexing | None = None
         self._started = 0
-        data = json.loads((DATA / "conference.json").read_text(encoding="utf-8"))
-        self.conference_id = str((data[0] if isinstance(data, list) else data)["id"])
-        self._receiver: ChildProcess | None = None
+        self.conference_id = conference_id()
+        self.receiver: ChildProcess
         self.directus: Directus
+        self._admin: Directus
         self.redis: RedisClient
         self.queue: JobQueue
         self._redis_url = ""
@@ -114,17 +116,11 @@ class Installation:
             self.queue = JobQueue(self.redis)
             stack.push_async_callback(self.queue.aclose)
             self.directus = await stack.enter_async_context(Directus(process.url, self._api_key))
-            async with Directus(process.url, self._secrets.admin_token) as admin:
-                await provision(
-                    admin,
-                    service=self.directus,
-                    api_key=self._api_key,
-                    webhook_url=self.receiver_url,
-                    webhook_secret=self._secrets.webhook_secret,
-                    secret_from_env=True,
-                )
-            stack.callback(self.stop_receiver)
-            await self.start_receiver()
+            self._admin = await stack.enter_async_context(Directus(process.url, self._secrets.admin_token))
+            await self._report_to(self.receiver_url)
+            settings = self._settings() | {"QDRANT_URL": "embedded://"}
+            self.receiver = stack.enter_context(ChildProcess("webhook", folder=self.folder, settings=settings))
+            await _answers(f"{self.receiver_url}/health/live", self.receiver)
             self._stack = stack.pop_all()
         return self
 
@@ -137,11 +133,6 @@ class Installation:
         return f"http://127.0.0.1:{self._receiver_port}"
 
     @property
-    def webhook_secret(self) -> str:
-        """What the Flows send."""
-        return self._secrets.webhook_secret
-
-    @property
     def redis_url(self) -> str:
         """The Redis of receiver and workers."""
         return self._redis_url
@@ -151,16 +142,18 @@ class Installation:
         """Where visitors watch."""
         return f"{self.directus.url.replace('http', 'ws', 1)}/websocket"
 
-    async def start_receiver(self) -> None:
-        """Start the receiver and wait until it answers."""
-        settings = self._settings() | {"QDRANT_URL": "embedded://"}
-        self._receiver = ChildProcess("webhook", folder=self.folder, settings=settings)
-        await _answers(f"{self.receiver_url}/health/live", self._receiver.start())
-
-    def stop_receiver(self) -> None:
-        """End the receiver: what Flows send then is lost."""
-        if self._receiver is not None:
-            self._receiver.stop()
+    @asynccontextmanager
+    async def timed_hooks(self) -> AsyncIterator[Hooks]:
+        """Meanwhile what Directus's Flows send to the receiver goes through a tap that times it."""
+        tap, hooks = Tap(self._receiver_port), Hooks()
+        tap.before, tap.reply = hooks.asked, hooks.answered
+        await tap.start()
+        try:
+            await self._report_to(f"http://127.0.0.1:{tap.port}")
+            yield hooks
+        finally:
+            await self._report_to(self.receiver_url)
+            await tap.stop()
 
     @asynccontextmanager
     async def model(self, *, tokens: int, tokens_per_second: float | None = None) -> AsyncIterator[Model]:
@@ -181,9 +174,7 @@ class Installation:
         """
         self._started += 1
         if "QDRANT_URL" not in settings and self._indexing is not None:
-            index = self.folder / f"index-{self._started}"
-            await asyncio.to_thread(shutil.copytree, self._index, index, ignore=shutil.ignore_patterns(".lock"))
-            settings["QDRANT_URL"] = f"embedded://{index}"
+            settings["QDRANT_URL"] = f"embedded://{await self._copied_index()}"
         if model is not None:
             settings |= {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "none"}
         given = self._settings() | settings
@@ -191,6 +182,17 @@ class Installation:
         with ChildProcess("worker", folder=self.folder, settings=given, log=name) as process:
             await self._seen(process)
             yield process
+
+    @asynccontextmanager
+    async def qdrant(self, index: Path | None = None) -> AsyncIterator[str]:
+        """The address of a Qdrant stand-in, a process of its own, with ``index`` or the sample conference's."""
+        self._started += 1
+        path, port = index or await self._copied_index(), free_port()
+        arguments = ("--port", str(port), "--path", str(path))
+        with ChildProcess("standins.qdrant", *arguments, folder=self.folder, log=f"qdrant-{self._started}") as process:
+            url = f"http://127.0.0.1:{port}"
+            await _answers(f"{url}/collections", process)
+            yield url
 
     async def load(self) -> float:
         """Load the sample conference with the command line, once; the seconds it took."""
@@ -239,6 +241,22 @@ class Installation:
     def _index(self) -> Path:
         return self.folder / "index"
 
+    async def _report_to(self, url: str) -> None:
+        """Let the Flows call the receiver at ``url``; makes whatever else Directus has to have."""
+        await provision(
+            self._admin,
+            service=self.directus,
+            api_key=self._api_key,
+            webhook_url=url,
+            webhook_secret=self._secrets.webhook_secret,
+            secret_from_env=True,
+        )
+
+    async def _copied_index(self) -> Path:
+        copy = self.folder / f"index-{self._started}"
+        await asyncio.to_thread(shutil.copytree, self._index, copy, ignore=shutil.ignore_patterns(".lock"))
+        return copy
+
     def _settings(self) -> dict[str, str]:
         return {
             "DIRECTUS_URL": self.directus.url,
@@ -270,6 +288,12 @@ async def _answers(url: str, process: ChildProcess) -> None:
                 pass
             await asyncio.sleep(0.05)
             _ = process.pid  # raises when it has ended
+
+
+def conference_id() -> str:
+    """The sample conference's."""
+    data = json.loads((DATA / "conference.json").read_text(encoding="utf-8"))
+    return str((data[0] if isinstance(data, list) else data)["id"])
 
 
 def _texts(said: str) -> int:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS_S",
     "MODEL_S",
+    "QUESTIONS",
     "TOKENS",
     "TOKENS_PER_SECOND",
     "Question",
@@ -46,6 +47,18 @@ TOKENS = 300
 TOKENS_PER_SECOND = 60
 MODEL_S = TOKENS / TOKENS_PER_SECOND
 """The model's own time: from its being asked to its last token, 5 s."""
+
+QUESTIONS = (
+    "Which talks are about testing?",
+    "Who speaks about databases?",
+    "Is there anything on type checking?",
+    "What can I learn about asyncio?",
+    "Are there talks on machine learning?",
+    "Which sessions are for beginners?",
+    "Who can help me with packaging?",
+    "Is there something about the web?",
+)
+"""All of them find something in the sample conference."""
 
 _WITHIN_S = 60.0
 METRICS_S = 2.5
@@ -92,16 +105,19 @@ class Round:
     unfinished: int
 
 
-async def new_questions(house: Installation, count: int, *, shared: bool = True) -> list[Question]:
-    """Conversations with one question each to ask, and where ``shared`` a visitor's token of each."""
+async def new_questions(house: Installation, count: int, *, shared: bool = True, tagged: bool = True) -> list[Question]:
+    """Conversations with one question each to ask, and where ``shared`` a visitor's token of each.
+
+    Where ``tagged``, its message's id is in its text, so that ``asked_at`` can tell when the model was asked.
+    """
     conversations = [{"id": str(uuid4()), "source": "mini", "conference_id": house.conference_id} for _ in range(count)]
     for start in range(0, count, 100):
         await house.directus.create_items(CONVERSATIONS, conversations[start : start + 100])
     slots = asyncio.Semaphore(4)
 
-    async def question(conversation_id: str) -> Question:
+    async def question(number: int, conversation_id: str) -> Question:
         message_id = str(uuid4())
-        text = f"Which talks are about testing? ({message_id})"
+        text = f"{QUESTIONS[0]} ({message_id})" if tagged else QUESTIONS[number % len(QUESTIONS)]
         if not shared:
             return Question(message_id, conversation_id, text)
         async with slots:
@@ -109,7 +125,7 @@ async def new_questions(house: Installation, count: int, *, shared: bool = True)
             access = await house.directus.open_share(share)
         return Question(message_id, conversation_id, text, access.access_token)
 
-    return await asyncio.gather(*(question(row["id"]) for row in conversations))
+    return await asyncio.gather(*(question(number, row["id"]) for number, row in enumerate(conversations)))
 
 
 class Watch:

@@ -1,10 +1,10 @@
 """The machine's own CPU time for a turn: a whole worker process, and nothing to wait for.
 
-Real Redis; a model stand-in that answers at once (its process is not counted); the stand-in for
-Directus, served without delay by the measuring process (not counted either). What is counted is all
-of the worker process: queue, state machine, saves, routing by the local embedder, search, prompt, the
-model's SDK, the answer's writes. The index is empty, since in production it is a server's work and
-not the machine's; the same with the sample conference embedded in the worker is told beside it.
+Real Redis; a model stand-in that answers at once and a Qdrant stand-in with the sample conference, each a process that
+is not counted; the stand-in for Directus, served without delay by the measuring process (not counted either). What is
+counted is all of the worker process: queue, state machine, saves, routing by the local embedder, the search's
+calls and scoring, the prompt with all that was found, the model's SDK, the answer's writes. The same with the index
+embedded in the worker is told beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from bench.figure import Figure
+from services.answer_ids import answer_id_of
 from services.directus_names import CONFERENCES, CONVERSATIONS, MESSAGES
 from services.queue.jobs import AnswerJob
 from standins.directus import DirectusStandIn
@@ -38,9 +39,9 @@ _TOKENS = 40
 async def measure(house: Installation) -> list[Figure]:
     """Medians over the rounds, after one that warms up."""
     await house.indexing()
-    async with _directus(house) as (standin, url), house.model(tokens=_TOKENS) as model:
+    async with _directus(house) as (standin, url), house.model(tokens=_TOKENS) as model, house.qdrant() as qdrant:
         settings = {"DIRECTUS_URL": url, "DIRECTUS_API_KEY": standin.token}
-        async with house.worker(model, QDRANT_URL="embedded://", **settings) as worker:
+        async with house.worker(model, QDRANT_URL=qdrant, **settings) as worker:
             own = await _cpu_ms(house, standin, worker)
         async with house.worker(model, **settings) as worker:
             with_search = await _cpu_ms(house, standin, worker)
@@ -88,4 +89,6 @@ async def _turn(house: Installation, standin: DirectusStandIn, slots: asyncio.Se
         rows = standin.tables.rows[MESSAGES]
         while rows[message].get("status") != "answered":  # noqa: ASYNC110 - the stand-in has no event for it
             await asyncio.sleep(0.01)
+        if not rows[answer_id_of(message)]["metadata"]["sources"]:
+            raise RuntimeError("a turn found nothing: it costs less than a visitor's")
         standin.writes.clear()

@@ -1,9 +1,8 @@
 """Resident memory of a worker process with fifty turns in flight, with the OpenAI embedder.
 
-The stand-in serves chat and ``/embeddings`` (1,536 numbers). No Qdrant server runs here. The goal is for a
-worker without the index inside, as with a server: its index is embedded and empty, so its tools find
-nothing and the turns go on to their answers. The same with the sample conference's index embedded in
-the worker is told beside it.
+The stand-in serves chat and ``/embeddings`` (1,536 numbers). The goal is for a worker with its index in a server, here
+the Qdrant stand-in with the sample conference, so that each turn finds sessions and holds them and its
+prompt; the same with the index embedded in the worker is told beside it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _LOOK_FOR_S = 60.0
 
 
 async def measure(house: Installation) -> list[Figure]:
-    """The greatest memory while the turns run, without and with an index inside, and how many ran at once."""
+    """The greatest memory while the turns run, with a server and with an index inside, and how many ran at once."""
     await house.indexing()  # so that the conference is loaded
     async with house.model(tokens=TOKENS, tokens_per_second=TOKENS_PER_SECOND) as model:
         settings = {
@@ -35,25 +34,27 @@ async def measure(house: Installation) -> list[Figure]:
             "OPENAI_BASE_URL": f"{model.url}/v1",
             "OPENAI_API_KEY": "none",
         }
-        async with house.worker(model, QDRANT_URL="embedded://", **settings) as worker:
+        index = house.folder / "index-openai"
+        inside = settings | {"QDRANT_URL": f"embedded://{index}"}
+        async with house.worker(model, **inside):  # another one, so that what indexing took is not counted
+            await house.command("reindex", "--full", "--wait", **inside)
+        async with house.worker(model, **inside) as worker:
+            embedded_mb, _, _ = await _with_turns(house, worker)
+        async with house.qdrant(index) as qdrant, house.worker(model, QDRANT_URL=qdrant, **settings) as worker:
             idle = worker.memory_mb
-            without, at_once = await _with_turns(house, worker)
-        settings["QDRANT_URL"] = f"embedded://{house.folder / 'index-openai'}"
-        async with house.worker(model, **settings):  # another one, so that what indexing took is not counted
-            await house.command("reindex", "--full", "--wait", **settings)
-        async with house.worker(model, **settings) as worker:
-            inside, _ = await _with_turns(house, worker)
+            most_mb, at_once, found = await _with_turns(house, worker)
     return [
         Figure("worker's memory, idle", idle, "MB"),
-        Figure("worker's memory, 50 turns in flight", without, "MB", 300),
-        Figure("worker's memory, 50 turns in flight, index inside", inside, "MB"),
+        Figure("worker's memory, 50 turns in flight", most_mb, "MB", 300),
+        Figure("worker's memory, 50 turns in flight, index inside", embedded_mb, "MB"),
         Figure("worker's memory: turns in flight at the same moment", at_once, "turns", _TURNS, Better.MORE),
+        Figure("worker's memory: turns that found something", found, "turns", _TURNS, Better.MORE),
     ]
 
 
-async def _with_turns(house: Installation, worker: ChildProcess) -> tuple[float, int]:
-    """The greatest memory in MB while the turns run, and how many of them ran at the same moment."""
-    questions = await new_questions(house, _TURNS, shared=False)
+async def _with_turns(house: Installation, worker: ChildProcess) -> tuple[float, int, int]:
+    """The greatest memory in MB while the turns run, how many ran at the same moment, how many found something."""
+    questions = await new_questions(house, _TURNS, shared=False, tagged=False)
     await house.directus.create_items(MESSAGES, [question.row for question in questions])
     ids = {"id": {"_in": [question.answer_id for question in questions]}}
     most, at_once, ended = 0.0, 0, 0
@@ -64,7 +65,8 @@ async def _with_turns(house: Installation, worker: ChildProcess) -> tuple[float,
             running = await house.queue.workers()
             at_once = max(at_once, *(seen.running for seen in running if seen.pid == worker.pid), 0)
             ended = await house.directus.count_items(MESSAGES, filter={"_and": [ids, _COMPLETED]})
-    return most, at_once
+    answers = await house.directus.read_items(MESSAGES, filter=ids, fields=["metadata"], limit=-1)
+    return most, at_once, sum(bool(answer["metadata"]["sources"]) for answer in answers)
 
 
 _COMPLETED = {"status": {"_eq": "completed"}}

@@ -1,4 +1,4 @@
-"""``python -m chaos [--only NAME …] [--quick] [--long] [--list]``: faults on real processes, a table, a JSON file.
+"""``python -m chaos [--only NAME …] [--quick] [--list]``: faults on real processes, a table, a JSON file.
 
 Exit code 1 when a message was lost, answered twice or left stuck, when a recovery took longer than promised,
 or when a fault could not be run.
@@ -51,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [fault.name for fault in FAULTS]
     parser = argparse.ArgumentParser(prog="python -m chaos", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", metavar="NAME", help="faults by the beginning of their name")
-    parser.add_argument("--quick", action="store_true", help="shorter traffic and outages")
-    parser.add_argument("--long", action="store_true", help="also stop each server for 60 s")
+    parser.add_argument("--quick", action="store_true", help="shorter traffic and outages, and none of 60 s")
     parser.add_argument("--list", action="store_true", help="name the faults")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder and keep logs and databases")
     wanted = parser.parse_args(arguments)
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [
         fault
         for fault in FAULTS
-        if (fault.name.startswith(tuple(wanted.only)) if wanted.only else wanted.long or not fault.is_long)
+        if (fault.name.startswith(tuple(wanted.only)) if wanted.only else not (wanted.quick and fault.is_long))
     ]
     if not chosen:
         parser.error(f"no fault begins so; there are: {', '.join(names)}")

@@ -24,13 +24,14 @@ _QUIET_WITHIN_S = 60.0
 class Fault:
     """What is done (``strike``), and what is promised of it.
 
-    ``promised_s``: the longest recovery; with ``goes_on`` until an answer is seen to go on, else until its end.
+    ``promised_s``: the longest recovery, or without a mark the longest time from a question to its end; with
+    ``goes_on`` until an answer is seen to go on, else until its end.
     ``one_call``: whether each text has to be one model call's.
     """
 
     name: str
     strike: Callable[[Scene], Awaitable[None]]
-    promised_s: float | None = None
+    promised_s: float
     one_call: bool = True
     is_long: bool = False
     goes_on: bool = False
@@ -45,7 +46,8 @@ class Scene:
         self.tally = Tally(fault.name, promised_s=fault.promised_s)
         self._fault = fault
         self._quick = quick
-        self._marks: list[float] = []
+        self.marks: list[float] = []
+        """When recovery began to be counted, monotonic seconds."""
 
     def seconds(self, usual: float) -> float:
         """How long to do something: half as long in a quick run."""
@@ -59,7 +61,7 @@ class Scene:
 
     def mark(self) -> None:
         """Recovery is counted from now: what was stopped is back, or will not come back."""
-        self._marks.append(time.monotonic())
+        self.marks.append(time.monotonic())
 
     def note(self, text: str) -> None:
         """Say what else was seen."""
@@ -83,7 +85,7 @@ class Scene:
                 self.note(f"not quiet after {_QUIET_WITHIN_S:g} s")
             count(self.tally, self.traffic.asked.values(), await self.traffic.rows(), one_call=self._fault.one_call)
         self.tally.longest_recovery_s = longest_recovery_s(
-            self.traffic.asked.values(), self._marks, goes_on=self._fault.goes_on
+            self.traffic.asked.values(), self.marks, goes_on=self._fault.goes_on
         )
         if not self.tally.is_kept:
             self._name_suspects()

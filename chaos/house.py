@@ -1,7 +1,7 @@
 """All of Erleah in processes of its own, with a tap before each worker's servers.
 
-Directus, redis-server, the receiver, the model stand-in and two workers, each a process that can be killed, paused
-and stopped with real signals.
+Directus, redis-server, the receiver, two workers and the stand-ins for the model and for Qdrant, each a process that
+can be killed, paused and stopped with real signals. The sample conference is loaded and indexed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import asyncio
 import os
 import secrets
 import signal
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -17,12 +19,14 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import redis.asyncio
 
-from bench.process import ChildProcess
+from bench.installation import DATA, conference_id
+from bench.process import ChildProcess, environment
 from chaos.model import Plan
 from chaos.tap import Tap
 from cli.local_directus import free_port
 from services import redis_keys
 from services.directus_names import MESSAGE_CREATED_FLOW_ID
+from services.queue.jobs import Queue
 from tests.e2e.directus_server import DirectusServer, provision_directus, start_directus
 from tests.e2e.processes import ErleahProcess
 from tests.e2e.redis_server import RedisServer
@@ -36,6 +40,7 @@ REPLICAS = 2
 LLM_TIMEOUT_S = 2.0
 """A stalled provider costs a turn this long; the stand-in's own pauses are far shorter."""
 _LOOK_S = 0.05
+_COMMAND_S = 180.0
 
 
 @dataclass
@@ -45,12 +50,13 @@ class Replica:
     process: ErleahProcess
     to_redis: Tap
     to_directus: Tap
+    to_qdrant: Tap
     settings: dict[str, str] = field(default_factory=dict, repr=False)
 
     def let_go(self) -> None:
         """No fault waits in its taps any more."""
-        self.to_redis.let_go()
-        self.to_directus.let_go()
+        for tap in (self.to_redis, self.to_directus, self.to_qdrant):
+            tap.let_go()
 
     def signal(self, number: signal.Signals) -> None:
         """Send its process a signal, at once and without waiting."""
@@ -73,6 +79,7 @@ class House:
         self._model: httpx.AsyncClient
         self._receiver: httpx.AsyncClient
         self._settings: dict[str, str] = {}
+        self._qdrant_port = 0
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -177,6 +184,9 @@ class House:
         self.rest = await _client(stack, process.url, self.directus.service_token)
         self._admin = await _client(stack, process.url, own.admin_token)
         self._receiver = await _client(stack, self.directus.receiver_url)
+        self._qdrant_port = free_port()
+        arguments = ("--port", str(self._qdrant_port))
+        stack.enter_context(ChildProcess("standins.qdrant", *arguments, folder=self.folder))
         self._settings = {
             "DIRECTUS_URL": process.url,
             "DIRECTUS_API_KEY": self.directus.service_token,
@@ -184,7 +194,7 @@ class House:
             "WEBHOOK_PORT": str(self.directus.receiver_port),
             "RATE_LIMIT_PER_MINUTE": "10000",
             "REDIS_URL": self.redis.url,
-            "QDRANT_URL": "embedded://",
+            "QDRANT_URL": f"http://127.0.0.1:{self._qdrant_port}",
             "EMBEDDING_PROVIDER": "local",
             "FACET_WRITER": "template",
             "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{model_port}",
@@ -193,35 +203,49 @@ class House:
             "OPENAI_API_KEY": f"sk-{secrets.token_urlsafe(24)}",
             "LLM_TIMEOUT_S": str(LLM_TIMEOUT_S),
         }
-        await self._conference()
         self.webhook = ErleahProcess("webhook", self._settings, self.folder)
         stack.callback(self.webhook.kill)
         await asyncio.to_thread(self.webhook.start)
         for number in range(REPLICAS):
             self.replicas.append(await self._replica(stack, f"worker-{number + 1}"))
         await self._until_model_answers()
+        await self._conference()
 
     async def _conference(self) -> None:
-        """A conference with nothing in its index: searches find nothing, relax, and cost no time of their own."""
-        row = {"name": "Chaos Conference", "timezone": "Europe/Prague"}
-        made = await self.rest.post("/items/conferences", json=row)
-        made.raise_for_status()
-        self.conference_id = made.json()["data"]["id"]
+        """Bring the sample conference in with the commands an operator types; the workers run."""
+        self.conference_id = conference_id()
+        await self._command("load", str(DATA))
+        await self._command("reindex", "--full", "--wait")
+        async with redis.asyncio.Redis(port=self.redis.port) as client:
+            await client.delete(Queue.INDEX)  # each loaded row's own job: the index is whole without them
+
+    async def _command(self, *words: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli.main", *words),
+            cwd=self.folder,
+            env=environment(**self._settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), _COMMAND_S)
+        if process.returncode:
+            raise RuntimeError(f"erleah {words[0]}: {said.decode()[-1000:]}")
 
     async def _replica(self, stack: AsyncExitStack, name: str) -> Replica:
-        to_redis = Tap(self.redis.port)
+        to_redis, to_qdrant = Tap(self.redis.port), Tap(self._qdrant_port)
         to_directus = Tap(int(self.directus.url.rpartition(":")[2]))
-        for tap in (to_redis, to_directus):
+        for tap in (to_redis, to_directus, to_qdrant):
             await tap.start()
             stack.push_async_callback(tap.stop)
         settings = self._settings | {
             "REDIS_URL": f"redis://127.0.0.1:{to_redis.port}/0",
             "DIRECTUS_URL": f"http://127.0.0.1:{to_directus.port}",
+            "QDRANT_URL": f"http://127.0.0.1:{to_qdrant.port}",
         }
         process = ErleahProcess("worker", settings, self.folder, name=name)
         stack.callback(process.kill)
         await asyncio.to_thread(process.start)
-        return Replica(process, to_redis, to_directus, settings)
+        return Replica(process, to_redis, to_directus, to_qdrant, settings)
 
     async def _until_model_answers(self) -> None:
         async with asyncio.timeout(20):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from standins.models import RecordedRequest
 
-__all__ = ["Plan"]
+__all__ = ["TOKENS_PER_SECOND", "Plan"]
 
 _KEEP = 5000
 _ANTHROPIC = "/v1/messages"
@@ -33,7 +33,7 @@ class Plan(BaseModel):
     """What the stand-in does from now on.
 
     ``fault`` befalls ``whose`` streams, after ``after_tokens``; ``understand_s`` is the delay before a structured
-    reply; ``points`` is the length of an answer (about eight tokens each).
+    reply, ``first_token_s`` that before a stream's first; ``points`` is an answer's length (about eight tokens each).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -43,6 +43,7 @@ class Plan(BaseModel):
     after_tokens: int = 0
     whose: Literal["anthropic", "everybody"] = "anthropic"
     understand_s: float = 0.05
+    first_token_s: float = 0.0
     points: int = POINTS
 
 
@@ -73,7 +74,9 @@ class _Provider:
         asked = request.last_user_text
         written = asked.rpartition("[answer so far")[2] if "[answer so far" in asked else ""
         text = answer_text(tag_of(asked) or "q0q", self._streams, points=plan.points, written=written)
-        return Script(text=text, tokens_per_second=TOKENS_PER_SECOND, fault=fault)
+        return Script(
+            text=text, tokens_per_second=TOKENS_PER_SECOND, first_token_delay_s=plan.first_token_s, fault=fault
+        )
 
     async def _set_plan(self, request: Request) -> JSONResponse:
         self.plan = Plan.model_validate_json(await request.body())
@@ -83,6 +86,7 @@ class _Provider:
         calls: list[dict[str, Any]] = [
             {
                 "tag": tag_of(one.last_user_text),
+                "provider": "anthropic" if one.path == _ANTHROPIC else "openai",
                 "streamed": one.streamed,
                 "at": one.at,
                 "hung_up": one.hung_up,

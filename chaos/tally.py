@@ -53,10 +53,9 @@ class Tally:
     @property
     def is_kept(self) -> bool:
         """Whether every promise was."""
-        late = (
-            self.promised_s is not None
-            and self.longest_recovery_s is not None
-            and self.longest_recovery_s > self.promised_s
+        late = self.promised_s is not None and (
+            self.longest_recovery_s is None  # nothing was open when the fault struck: it proves nothing
+            or self.longest_recovery_s > self.promised_s
         )
         nothing = self.sent == 0 or self.injected == 0
         return not (self.answered_twice or self.lost or self.stuck or late or nothing or self.broken)

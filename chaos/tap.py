@@ -29,6 +29,9 @@ class Tap:
         self._target = target
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._is_cut = False
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.before: Callable[[bytes], Awaitable[None]] | None = None
         self.after: Callable[[bytes], None] | None = None
         self.reply: Callable[[bytes, bytes], None] | None = None
@@ -54,8 +57,29 @@ class Tap:
     def let_go(self) -> None:
         """Only hand on from here."""
         self.before = self.after = self.reply = None
+        self.join()
+
+    def cut(self, *, silently: bool = False) -> None:
+        """No server behind it: connections break and new ones are refused; ``silently``: they hang instead.
+
+        What was said into the silence arrives when it ends, as with a network that was away.
+        """
+        if silently:
+            self._flows.clear()
+            return
+        self._is_cut = True
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    def join(self) -> None:
+        """The server is there again."""
+        self._is_cut = False
+        self._flows.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
         try:
             upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
@@ -83,6 +107,7 @@ class Tap:
                 asked[0] = chunk
                 if self.before is not None:
                     await self.before(chunk)
+                await self._flows.wait()
                 upstream.write(chunk)
                 await upstream.drain()
                 if self.after is not None:
@@ -93,5 +118,6 @@ class Tap:
             while chunk := await upstream.read(_CHUNK):
                 if self.reply is not None:
                     self.reply(asked[0], chunk)
+                await self._flows.wait()
                 writer.write(chunk)
                 await writer.drain()

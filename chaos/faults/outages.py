@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chaos.fault import Fault
+from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,10 @@ __all__ = ["FAULTS"]
 
 _BEFORE_S = 3.0
 _AFTER_S = 3.0
+_SETTLED_S = 60.0
+_CUT_OFF_S = 15.0
+_WITHOUT_QDRANT_S = 20.0
+"""Nobody waits for it to come back: a search gives up after 5 s, a turn makes few of them and then answers for 2 s."""
 
 
 async def _stopped(scene: Scene, stop: Callable[[], None], start: Callable[[], None], away_s: float) -> None:
@@ -43,33 +48,51 @@ async def _directus_stopped(scene: Scene, away_s: float) -> None:
     await _stopped(scene, directus.stop, directus.start, scene.seconds(away_s))
 
 
-async def _qdrant_away(scene: Scene) -> None:
-    """There is no Qdrant server here: workers are started with an address that refuses, then with one that hangs."""
-    silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
-    refusing = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
-    addresses = [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in (refusing, silent)]
-    refusing.close()
-    await refusing.wait_closed()
-    try:
-        for address in addresses:
-            for replica in scene.house.replicas:
-                await asyncio.to_thread(replica.process.stop)
-                await asyncio.to_thread(replica.process.start, {"QDRANT_URL": address})
-            scene.injected()
-            await scene.traffic.flow(scene.seconds(5))
-            await scene.traffic.settled(60)
-    finally:
+async def _qdrant_cut(scene: Scene, away_s: float, *, silently: bool = False) -> None:
+    """Between all workers and Qdrant: answers go on without what they could not look up, and with it afterwards."""
+
+    def cut() -> None:
         for replica in scene.house.replicas:
-            await asyncio.to_thread(replica.process.stop)
-        silent.close()
+            replica.to_qdrant.cut(silently=silently)
+
+    def join() -> None:
         for replica in scene.house.replicas:
-            await asyncio.to_thread(replica.process.start)
+            replica.to_qdrant.join()
+
+    async with asyncio.TaskGroup() as together:
+        together.create_task(scene.traffic.flow(_BEFORE_S + scene.seconds(away_s) + _AFTER_S))
+        await asyncio.sleep(_BEFORE_S)
+        cut()
+        scene.injected()
+        meanwhile = await scene.traffic.ask()
+        await asyncio.sleep(scene.seconds(away_s))
+        join()
+        scene.mark()
+    behind = await scene.traffic.ask()
+    await scene.traffic.settled(_SETTLED_S)
+    found = {row["id"]: bool((row["metadata"] or {}).get("sources")) for row in await scene.traffic.rows()}
+    if found.get(answer_id_of(meanwhile)):
+        scene.broken("an answer found something while Qdrant was away: the cut was none")
+    if not found.get(answer_id_of(behind)):
+        scene.broken("an answer behind the outage found nothing")
 
 
-async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while await reader.read(65536):
-        pass
-    writer.close()
+async def _redis_cut_off(scene: Scene, *, silently: bool) -> None:
+    """One worker alone cannot reach Redis, in mid-answer: the other goes on, and what the first writes is undone."""
+    async with asyncio.TaskGroup() as together:
+        flowing = together.create_task(scene.traffic.flow(120))
+        for _ in range(2):
+            message_id = await scene.traffic.ask()
+            await scene.traffic.begun(message_id)
+            replica = await scene.house.holder(message_id)
+            if replica is None:
+                continue  # it had ended before its holder was known
+            replica.to_redis.cut(silently=silently)
+            scene.injected(mark=True)
+            await asyncio.sleep(scene.seconds(_CUT_OFF_S))
+            replica.to_redis.join()
+            await scene.traffic.ended(message_id)
+        flowing.cancel()
 
 
 FAULTS = (
@@ -78,5 +101,9 @@ FAULTS = (
     Fault("Redis stopped for 60 s", partial(_redis_stopped, away_s=60), promised_s=60, is_long=True),
     Fault("Directus stopped for 10 s", partial(_directus_stopped, away_s=10), promised_s=60),
     Fault("Directus stopped for 60 s", partial(_directus_stopped, away_s=60), promised_s=60, is_long=True),
-    Fault("Qdrant away (refuses, then hangs)", _qdrant_away),
+    Fault("Qdrant refuses for 10 s", partial(_qdrant_cut, away_s=10), promised_s=_WITHOUT_QDRANT_S),
+    Fault("Qdrant silent for 10 s", partial(_qdrant_cut, away_s=10, silently=True), promised_s=_WITHOUT_QDRANT_S),
+    Fault("Qdrant refuses for 60 s", partial(_qdrant_cut, away_s=60), promised_s=_WITHOUT_QDRANT_S, is_long=True),
+    Fault("one worker refused by Redis for 15 s", partial(_redis_cut_off, silently=False), promised_s=10, goes_on=True),
+    Fault("one worker without Redis for 15 s", partial(_redis_cut_off, silently=True), promised_s=10, goes_on=True),
 )

@@ -16,6 +16,9 @@ __all__ = ["FAULTS"]
 
 _MIDDLE = 40
 """Tokens of about 110."""
+_ANSWERED_S = 15.0
+"""From a question to its end, at most: two tries of one provider at 2 s each (LLM_TIMEOUT_S here) for the
+understanding and again for the answer, with their pauses, then another's whole answer of 2 s."""
 
 
 async def _faults(scene: Scene, plans: tuple[Plan, ...]) -> None:
@@ -28,8 +31,24 @@ async def _faults(scene: Scene, plans: tuple[Plan, ...]) -> None:
     scene.injected(sum(call["faulty"] for call in await scene.house.calls()))
 
 
+async def _breaker_open(scene: Scene) -> None:
+    """Anthropic fails until its breaker opens; from then on no worker asks it, and each question is answered."""
+    await scene.house.plan(Plan(fault=FaultKind.STATUS, status=500))
+    await scene.traffic.flow(scene.seconds(6))
+    await scene.traffic.settled(30)
+    scene.injected(sum(call["faulty"] for call in await scene.house.calls()))
+    await scene.house.calls(forget=True)
+    await scene.traffic.flow(scene.seconds(10))
+    await scene.traffic.settled(30)
+    calls = await scene.house.calls()
+    asked = sum(call["provider"] == "anthropic" for call in calls)
+    scene.note(f"behind the open breaker: {asked} calls to Anthropic, {len(calls) - asked} to OpenAI")
+    if asked or not calls:
+        scene.broken("an open breaker did not keep the workers from asking" if asked else "nobody was asked")
+
+
 def _fault(name: str, *plans: Plan) -> Fault:
-    return Fault(f"provider: {name}", partial(_faults, plans=plans), one_call=False)
+    return Fault(f"provider: {name}", partial(_faults, plans=plans), promised_s=_ANSWERED_S, one_call=False)
 
 
 FAULTS = (
@@ -46,4 +65,5 @@ FAULTS = (
         Plan(fault=FaultKind.STATUS, status=500, whose="everybody"),
         Plan(fault=FaultKind.DROP, after_tokens=_MIDDLE, whose="everybody"),
     ),
+    Fault("provider: breaker open", _breaker_open, promised_s=_ANSWERED_S, one_call=False),
 )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chaos.answers import POINTS
 from chaos.fault import Fault
-from chaos.model import Plan
+from chaos.model import TOKENS_PER_SECOND, Plan
 from services.answer_ids import answer_id_of
 from tests.e2e.visitor import Visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from chaos.fault import Scene
 
 __all__ = ["FAULTS"]
@@ -23,10 +25,16 @@ _LONG = 3 * POINTS
 _STOP_WITHIN_S = 1.0
 _SEEN_LATE_S = 0.1
 """The stand-in notices a closed connection, and we ask it, within this."""
+_TWO_ANSWERS_S = 15.0
+"""From a question to its end: a message waits for one answer and has its own then, 3 s each here, twice when busy."""
+_STOPPED_S = 8.0
+"""From a question to its stopped end: it begins to show within a second or two, and no sweep (8 s) was needed."""
 
 
 async def _burst(scene: Scene) -> None:
-    """Five messages 50 ms apart, and one more when the answer has begun to show."""
+    """Five messages 50 ms apart, and one more when the answer has begun to show: two answers, in order."""
+    await scene.house.plan(Plan(first_token_s=1.0))  # so that nothing shows before the fifth is there
+    bursts: list[list[str]] = []
 
     async def one() -> None:
         conversation_id = await scene.traffic.conversation()
@@ -42,12 +50,28 @@ async def _burst(scene: Scene) -> None:
         ends = [scene.traffic.asked[message_id].ended_at or 0.0 for message_id in asked]
         if ends != sorted(ends):
             scene.broken("answers of one conversation came out of order")
+        bursts.append(asked)
 
     async with asyncio.TaskGroup() as together:
         together.create_task(scene.traffic.flow(scene.seconds(8)))
         for _ in range(round(scene.seconds(4))):
             together.create_task(one())
             await asyncio.sleep(1)
+    rows = {row["id"]: row for row in await scene.traffic.rows()}
+    for asked in bursts:
+        _became_two_answers(scene, asked, rows)
+
+
+def _became_two_answers(scene: Scene, asked: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """The first five messages have one answer, which says so; the sixth has its own."""
+    *covered, answering, last = asked
+    answers = [message_id for message_id in asked if answer_id_of(message_id) in rows]
+    if answers != [answering, last]:
+        scene.broken(f"a burst of five and one more became {len(answers)} answers")
+    elif set(rows[answer_id_of(answering)]["metadata"]["covers"]) != set(covered):
+        scene.broken("the answer to a burst does not name the messages it covers")
+    elif [rows[message_id]["status"] for message_id in covered] != ["superseded"] * len(covered):
+        scene.broken("messages of a burst are not marked as covered")
 
 
 async def _burst_and_kill(scene: Scene) -> None:
@@ -72,42 +96,56 @@ async def _burst_and_kill(scene: Scene) -> None:
 
 async def _cancels(scene: Scene, *, by_visitor: bool) -> None:
     await scene.house.plan(Plan(points=_LONG))
-    slowest = 0.0
+    slowest, most = 0.0, 0
     for _ in range(round(scene.seconds(6))):
         async with Visitor(
             scene.house.directus.receiver_url, scene.house.directus.url, scene.house.conference_id
         ) as who:
-            if by_visitor:
-                text = "Which talks are about testing? q9999999q"
-                asked = await who.post("/api/messages", {"conversation_id": who.conversation_id, "text": text})
-                message_id = asked.json()["message_id"]
-                scene.traffic.note(message_id, who.conversation_id)
-            else:
-                message_id = await scene.traffic.ask()
+            message_id = await (_asked_by(scene, who) if by_visitor else scene.traffic.ask())
             await scene.traffic.begun(message_id)
-            before = len([call for call in await scene.house.calls() if call["streamed"] and not call["over"]])
+            before = await _stream(scene)
             stopped_at = time.monotonic()
-            answer_id = answer_id_of(message_id)
-            if by_visitor:
-                said = await who.post(f"/api/messages/{answer_id}/cancel")
-                if said.status_code != 202:
-                    scene.broken(f"the receiver said {said.status_code} to a stop")
-            else:
-                changed = await scene.house.rest.patch(f"/items/messages/{answer_id}", json={"status": "cancelled"})
-                changed.raise_for_status()
+            await _stop(scene, who if by_visitor else None, message_id)
             scene.injected()
-            while [call for call in await scene.house.calls() if call["streamed"] and not call["over"]] and before:
+            while not (stream := await _stream(scene))["over"]:
                 if time.monotonic() - stopped_at > 2 * _STOP_WITHIN_S:
                     break
                 await asyncio.sleep(0.02)
             slowest = max(slowest, time.monotonic() - stopped_at)
+            most = max(most, stream["sent_tokens"] - before["sent_tokens"])
             await scene.traffic.ended(message_id)
-    scene.note(f"the model's stream ended at most {slowest:.2f} s after the stop")
-    if slowest > _STOP_WITHIN_S + _SEEN_LATE_S:
-        scene.broken(f"a model went on for {slowest:.2f} s after a stop")
+            if before["over"] or not stream["hung_up"]:
+                scene.broken("a model wrote to its end: its stream was not cut")
+    scene.note(f"after a stop the model wrote {most} tokens in {slowest:.2f} s at most")
+    if slowest > _STOP_WITHIN_S + _SEEN_LATE_S or most > TOKENS_PER_SECOND * (_STOP_WITHIN_S + _SEEN_LATE_S):
+        scene.broken(f"a model went on for {slowest:.2f} s after a stop, {most} tokens")
     rows = [row for row in await scene.traffic.rows() if row["role"] == "assistant"]
     if not all(row["status"] == "cancelled" for row in rows):
         scene.broken(f"statuses after the stop: {sorted({row['status'] for row in rows})}")
+
+
+async def _asked_by(scene: Scene, who: Visitor) -> str:
+    text = "Which talks are about testing? q9999999q"
+    asked = await who.post("/api/messages", {"conversation_id": who.conversation_id, "text": text})
+    message_id = str(asked.json()["message_id"])
+    scene.traffic.note(message_id, who.conversation_id)
+    return message_id
+
+
+async def _stop(scene: Scene, who: Visitor | None, message_id: str) -> None:
+    answer_id = answer_id_of(message_id)
+    if who is None:
+        changed = await scene.house.rest.patch(f"/items/messages/{answer_id}", json={"status": "cancelled"})
+        changed.raise_for_status()
+        return
+    said = await who.post(f"/api/messages/{answer_id}/cancel")
+    if said.status_code != 202:
+        scene.broken(f"the receiver said {said.status_code} to a stop")
+
+
+async def _stream(scene: Scene) -> Mapping[str, Any]:
+    """The newest stream that the model was asked for; there is one answer at a time here."""
+    return [call for call in await scene.house.calls() if call["streamed"]][-1]
 
 
 async def _cancelled_by_status(scene: Scene) -> None:
@@ -119,8 +157,8 @@ async def _cancelled_by_visitor(scene: Scene) -> None:
 
 
 FAULTS = (
-    Fault("burst in one conversation", _burst),
+    Fault("burst in one conversation", _burst, promised_s=_TWO_ANSWERS_S),
     Fault("burst behind a worker that dies", _burst_and_kill, promised_s=25),
-    Fault("stop in mid-stream, by status", _cancelled_by_status),
-    Fault("stop in mid-stream, by the visitor", _cancelled_by_visitor),
+    Fault("stop in mid-stream, by status", _cancelled_by_status, promised_s=_STOPPED_S),
+    Fault("stop in mid-stream, by the visitor", _cancelled_by_visitor, promised_s=_STOPPED_S),
 )

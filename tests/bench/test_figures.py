@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.figure import Better, Figure, merged, table
+from bench.figure import Better, Entry, Figure, markdown, merged, table
 
 
 def test_a_goal_is_reached_on_its_own_side() -> None:
@@ -30,11 +30,40 @@ def test_a_rounded_value_does_not_hide_a_missed_goal() -> None:
     assert not Figure("late", 1.0501, "times", 1.05).as_json()["ok"]
 
 
-def test_measuring_some_again_keeps_the_others() -> None:
-    """``--only`` replaces the entries it measured and leaves the rest of the file."""
-    before = [Figure("a", 1, "s").as_json(), Figure("b", 2, "s").as_json()]
-    after = merged(before, [Figure("b", 3, "s"), Figure("c", 4, "s")])
-    assert [(entry["name"], entry["value"]) for entry in after] == [("a", 1), ("b", 3), ("c", 4)]
+def names(entries: list[Entry]) -> list[tuple[str, float | None]]:
+    return [(entry["name"], entry["value"]) for entry in entries]
+
+
+def test_measuring_some_again_keeps_the_others_and_the_order() -> None:
+    """``--only`` replaces the entries of the benchmarks it ran and leaves the rest of the file."""
+    before = merged([], {"y": [Figure("b", 2, "s")], "x": [Figure("a", 1, "s")]}, order="xyz")
+    after = merged(before, {"z": [Figure("d", 4, "s")], "x": [Figure("a", 3, "s")]}, order="xyz")
+    assert names(after) == [("a", 3), ("b", 2), ("d", 4)]
+
+
+def test_what_could_not_be_measured_leaves_when_it_could() -> None:
+    """And the other way round: a benchmark that fails takes its old figures with it; so does one that is no more."""
+    failed, figures = [Figure("x: could not be measured", None, "")], [Figure("a", 1, "s"), Figure("b", 2, "s")]
+    after = merged(merged([], {"x": failed}, order="x"), {"x": figures}, order="x")
+    assert names(after) == [("a", 1), ("b", 2)]
+    assert names(merged(after, {"x": failed}, order="x")) == [("x: could not be measured", None)]
+    assert merged(after, {}, order="y") == []
+    assert merged([{"name": "of an older version", "value": 1}], {}, order="x") == []
+
+
+def test_the_page_says_what_was_missed() -> None:
+    """One row a figure, with the sign of its goal and the verdict."""
+    figures = [
+        Figure("a", 2, "s", 1),
+        Figure("b", 2, "1/s", 1, Better.MORE),
+        Figure("c", None, ""),
+        Figure("d", 9, "s"),
+    ]
+    rows = markdown(merged([], {"x": figures}, order="x")).splitlines()[2:]
+    assert rows[0] == "| x | a | 2 s | ≤ 1 | **missed** |"
+    assert rows[1] == "| x | b | 2 1/s | ≥ 1 | ✓ |"
+    assert rows[2] == "| x | c | could not be measured |  | **missed** |"
+    assert rows[3] == "| x | d | 9 s |  |  |"
 
 
 def test_the_table_says_what_was_missed() -> None:

@@ -109,7 +109,13 @@ def test_a_fault_that_never_struck_or_came_too_late_is_not_kept() -> None:
     """A row without an injection proves nothing; one over its promise is broken."""
     kept = Tally("f", injected=1, sent=1, answered_once=1, longest_recovery_s=9.9, promised_s=10)
     assert kept.is_kept
-    for change in ({"injected": 0}, {"sent": 0}, {"longest_recovery_s": 10.1}, {"broken": ["it was"]}):
+    for change in (
+        {"injected": 0},
+        {"sent": 0},
+        {"longest_recovery_s": 10.1},
+        {"longest_recovery_s": None},
+        {"broken": ["it was"]},
+    ):
         broken = Tally("f", 1, 1, 1, longest_recovery_s=9.9, promised_s=10)
         for name, value in change.items():
             setattr(broken, name, value)

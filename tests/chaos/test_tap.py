@@ -79,3 +79,36 @@ async def test_a_server_that_is_away_is_away_behind_the_tap_too() -> None:
         await asyncio.wait_for(reader.readexactly(1), 5)
     writer.close()
     await tap.stop()
+
+
+async def test_a_cut_breaks_what_is_open_and_refuses_what_comes(echo: tuple[Echo, Tap]) -> None:
+    server, tap = echo
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    writer.write(b"before")
+    assert await asyncio.wait_for(reader.readexactly(6), 5) == b"before"
+    tap.cut()
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readexactly(1), 5)
+    late_reader, late = await asyncio.open_connection("127.0.0.1", tap.port)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(late_reader.readexactly(1), 5)
+    tap.join()
+    again_reader, again = await asyncio.open_connection("127.0.0.1", tap.port)
+    again.write(b"after")
+    assert await asyncio.wait_for(again_reader.readexactly(5), 5) == b"after"
+    assert server.heard == [b"before", b"after"]
+    for each in (writer, late, again):
+        each.close()
+
+
+async def test_what_is_said_into_a_silence_arrives_behind_it(echo: tuple[Echo, Tap]) -> None:
+    server, tap = echo
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    tap.cut(silently=True)
+    writer.write(b"hello")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.readexactly(5), 0.1)
+    assert server.heard == []
+    tap.join()
+    assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+    writer.close()

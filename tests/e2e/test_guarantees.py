@@ -30,7 +30,7 @@ SWEPT_S = 60.0
 """A message that nobody reported is answered within this."""
 STOPPED_S = 1.0
 """A stop ends the model's stream within this."""
-AWAY_S = 5.0
+AWAY_S = 10.0
 """For this long a service is stopped."""
 
 LONG = " ".join(f"This is sentence {number} of a longer answer." for number in range(1, 11))

@@ -128,6 +128,17 @@ async def test_scrolling_reads_all_pages(vectors: Vectors) -> None:
     assert len({one.id for page in pages for one in page}) == 260
 
 
+async def test_what_was_written_is_in_the_next_search(filled: Vectors) -> None:
+    """The same search again, behind each kind of write."""
+    assert await found(filled, Match("room", "Hall A")) == [1, 3, 5]
+    await filled.upsert("talks", [point(7, [1.0, 0.0], room="Hall A")])
+    assert await found(filled, Match("room", "Hall A")) == [7, 1, 3, 5]
+    await filled.overwrite_payloads("talks", [Record(uid(7), {"room": "moved"})])
+    assert await found(filled, Match("room", "Hall A")) == [1, 3, 5]
+    await filled.delete("talks", [uid(3)])
+    assert await found(filled, Match("room", "Hall A")) == [1, 5]
+
+
 async def test_deleting_without_a_condition_is_refused(filled: Vectors) -> None:
     """An empty condition is a mistake, not a wish to lose everything."""
     with pytest.raises(ValueError, match="drop_collection"):
