@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.collection_names import master_name
-from search.lexicon import Lexicons
+from search.lexicons import Lexicons
 from search.points import shown_payload, title_of
 from search.query import Found, SearchMode, SearchQuery, SearchResult
 from services.vectors import Match, Nearest

@@ -9,7 +9,8 @@ from search.collection_names import facets_name, master_name, names_of
 from search.entity import MASTER_KEY
 from search.evidence import evidence
 from search.filler import Filler, has_subject
-from search.lexicon import Lexicons, Wording
+from search.lexicon import Wording
+from search.lexicons import Lexicons
 from search.points import point_id
 from search.query import EntityType, SearchMode, SearchResult
 from search.questions import QuestionVectors
@@ -154,26 +155,27 @@ class SearchIndex:
         wording = await self._wording(query, text)
         if wording.weights:
             wanted.append(Nearest(master, wording.weights, limit * _AUTO_WORDS, where))
-        facet_hits, master_hits, *word_hits = await self._vectors.search_many(wanted)
-        found = ranked_by_all(facet_hits, master_hits, word_hits[0] if word_hits else [])
+        facet_hits, master_hits, *by_words = await self._vectors.search_many(wanted)
+        word_hits = by_words[0] if by_words else []
+        found = ranked_by_all(facet_hits, master_hits, word_hits)
+        weighed = evidence(text, found, wording, word_hits, filtered=_is_narrowed(query))
+        threshold = self._thresholds.auto
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
-        has_any = not has_subject(text)
-        strength = evidence(found, wording, filtered=bool(query.times or query.rooms))
+        subjectless = not has_subject(text)
         explain = {
-            "evidence": round(strength, 4),
-            "threshold": self._thresholds.auto,
-            "has_subject": not has_any,
+            "evidence": round(weighed.strength, 4),
+            "threshold": threshold,
+            "has_subject": not subjectless,
             "words_indexed": self._has_words.get(master, False),
             "corrected": wording.corrected,
-            "unknown_names": list(wording.unknown_names),
+            "unknown_names": list(weighed.unknown_names),
+            "unkept": weighed.unkept,
         }
+        shown = await self._in_full(master, found[: query.limit], {hit.id for hit in (*master_hits, *word_hits)})
         filters = _filters_applied(query)
-        found = await self._in_full(
-            master, found[: query.limit], {hit.id for hits in (master_hits, *word_hits) for hit in hits}
-        )
-        if has_any or strength >= self._thresholds.auto:
-            return SearchResult(query.mode, tuple(found), filters, explain=explain)
-        return SearchResult(query.mode, (), filters, near=tuple(found[:_NEAR]), explain=explain)
+        if subjectless or weighed.strength >= threshold:
+            return SearchResult(query.mode, tuple(shown), filters, explain=explain)
+        return SearchResult(query.mode, (), filters, near=tuple(shown[:_NEAR]), explain=explain)
 
     async def _in_full(self, master: str, found: list[Found], in_full: set[str]) -> list[Found]:
         """With whole payloads, for those that only facets had found."""
@@ -202,6 +204,11 @@ def _conditions(query: SearchQuery) -> tuple[Condition, ...]:
         if query.rooms:
             where.append(AnyOf("room", query.rooms))
     return tuple(where)
+
+
+def _is_narrowed(query: SearchQuery) -> bool:
+    """Whether times or rooms have left fewer entities; nobody but sessions has them."""
+    return query.entity_type is EntityType.SESSIONS and bool(query.times or query.rooms)
 
 
 def _filters_applied(query: SearchQuery) -> dict[str, Any]:

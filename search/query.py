@@ -72,7 +72,7 @@ class SearchResult:
 
     ``near`` is then what came nearest (mode ``auto``; three at most): not an answer, only something to offer
     in its place. ``explain`` says how the search went, as JSON: what decided for or against an answer,
-    mistyped words and what they were taken for, names that nobody here bears.
+    mistyped words and what they were taken for, names that nobody here bears, a kind of fact that no row has.
     """
 
     mode: SearchMode

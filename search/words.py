@@ -39,7 +39,17 @@ _ACCENTS = re.compile("[\u0300-\u036f]+")
 """Marks over and under Latin, Greek and Cyrillic letters; those of other scripts are vowels, and stay."""
 
 _WHOLE_LETTERS = str.maketrans(
-    {"ł": "l", "ø": "o", "ß": "ss", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+    {
+        "ł": "l",
+        "ø": "o",
+        "ß": "ss",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+    }
 )
 """Letters that Unicode takes for no letter with a mark."""
 
