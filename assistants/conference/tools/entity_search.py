@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistants.conference.entities import Span
+from assistants.conference.tools.rows_now import as_they_are_now
 from assistants.interface import ToolCall, ToolOutcome
 from search.query import EntityType, SearchMode, SearchQuery, TimeRange
 from services.errors import ErleahError, NotFoundError
@@ -95,7 +96,7 @@ async def run_tool(
 async def search_rows(
     arguments: SearchArguments, entity_type: EntityType, toolbox: Toolbox, *, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """What the index finds, as rows; where it finds no answer, what comes nearest, with ``answers`` False.
+    """What the index finds, as it is now; where it finds no answer, what comes nearest, with ``answers`` False.
 
     ``read_as`` has the mistyped words that the index read otherwise.
 
@@ -118,7 +119,8 @@ async def search_rows(
     near = [row | {"answers": False} for row in found_rows(result.near)]
     corrected = result.explain.get("corrected")
     read_as = {"read_as": corrected} if corrected else {}
-    return [row | read_as for row in (*found_rows(result.results), *near)]
+    rows = [row | read_as for row in (*found_rows(result.results), *near)]
+    return await as_they_are_now(rows, entity_type, arguments, toolbox)
 
 
 def found_rows(found: tuple[Found, ...]) -> list[dict[str, Any]]:

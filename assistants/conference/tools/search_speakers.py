@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from assistants.conference.plan import SEARCH_SPEAKERS
 from assistants.conference.tools.entity_search import SearchArguments, run_tool, search_rows
 from assistants.conference.tools.programme import list_entities
+from assistants.conference.tools.rows_now import fits
 from search.query import EntityType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from assistants.interface import Toolbox, ToolOutcome, TurnView
 
 __all__ = ["search_speakers"]
@@ -39,18 +37,4 @@ async def search_speakers(arguments: dict[str, Any], *, view: TurnView, toolbox:
 
 def _only_then(row: dict[str, Any], given: SearchArguments) -> dict[str, Any]:
     """The speaker with those of his sessions that lie within the filters."""
-    return row | {"sessions": [session for session in row.get("sessions") or () if _fits(session, given)]}
-
-
-def _fits(session: Mapping[str, Any], given: SearchArguments) -> bool:
-    if given.rooms and session.get("room") not in given.rooms:
-        return False
-    if not given.times:
-        return True
-    try:
-        start = datetime.fromisoformat(str(session.get("start_time")))
-    except ValueError:
-        return False
-    return start.tzinfo is not None and any(
-        (span.start is None or start >= span.start) and (span.end is None or start < span.end) for span in given.times
-    )
+    return row | {"sessions": [session for session in row.get("sessions") or () if fits(session, given)]}
