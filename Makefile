@@ -29,8 +29,8 @@ test: setup system-packages  ## all tests; what they need is installed and start
 test-fast: setup  ## tests without servers, under a minute
 	$(BIN)/python -m pytest -m "not e2e" -n 2
 
-bench: setup system-packages  ## prints a table and writes bench/results/latest.json
-	$(BIN)/python -m bench
+bench: setup system-packages  ## prints a table and writes bench/results/latest.json; the soak: ARGS="--only soak"
+	$(BIN)/python -m bench $(ARGS)
 
 bench-search: setup  ## an index of large conferences: build and search times
 	$(BIN)/python -m bench.search $(ARGS)
@@ -38,7 +38,7 @@ bench-search: setup  ## an index of large conferences: build and search times
 eval: setup  ## how well the search finds, on judged questions: a table, and bench/results/eval.json
 	$(BIN)/python -m evals $(ARGS)
 
-chaos: setup system-packages  ## every fault on real processes; writes bench/results/chaos.json
+chaos: setup system-packages  ## every fault on real processes; writes bench/results/chaos.json; shorter: ARGS=--quick
 	$(BIN)/python -m chaos $(ARGS)
 
 lint: setup  ## what CI checks before the tests
