@@ -193,6 +193,8 @@ class LocalDirectus:
             "TELEMETRY": "false",
             "WEBSOCKETS_ENABLED": "true",
             "WEBSOCKETS_REST_AUTH": "handshake",
+            # Else it is copied at each event of the WebSocket: a write of 50 watched rows took 0.3 s, not 0.2.
+            "CACHE_SCHEMA_FREEZE_ENABLED": "true",
             "STORAGE_LOCATIONS": "local",
             "STORAGE_LOCAL_ROOT": str(self._data_dir / "uploads"),
             "EXTENSIONS_PATH": str(self._data_dir / "extensions"),

@@ -34,7 +34,7 @@ page_name = pytest.mark.parametrize("name", sorted(TEXTS))
 
 _NOT_OURS = {
     # Directus's own
-    "WEBSOCKETS_ENABLED", "WEBSOCKETS_REST_AUTH", "CORS_ENABLED", "CORS_ORIGIN",
+    "WEBSOCKETS_ENABLED", "WEBSOCKETS_REST_AUTH", "CORS_ENABLED", "CORS_ORIGIN", "CACHE_SCHEMA_FREEZE_ENABLED",
     "IMPORT_IP_DENY_LIST", "FLOWS_ENV_ALLOW_LIST",
     # uvicorn's, the demo's cache, and where tests find a model
     "FORWARDED_ALLOW_IPS", "ERLEAH_CACHE_DIR", "ERLEAH_TEST_FASTEMBED_PATH",
