@@ -97,15 +97,18 @@ class ServiceUnavailableError(ErleahError):
     """A service is away, too slow or over its load; the same call may succeed later.
 
     ``service`` is its short name: directus, redis, qdrant, embeddings. ``retry_after_s`` is the
-    service's own wish, None when it said nothing.
+    service's own wish, None when it said nothing; ``status`` its HTTP status, None when it did not answer.
     """
 
     code = "service_unavailable"
 
-    def __init__(self, service: str, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, service: str, message: str, *, retry_after_s: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.service = service
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class ServiceRejectedError(ErleahError):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -67,6 +67,8 @@ class DirectusStandIn:
     """The stand-in and its knobs.
 
     ``latency_s`` comes before each answer; ``away`` makes it unreachable (in process only);
+    ``denied`` are permissions an operator has taken from every token, as (collection, action);
+    writes with a row that ``breaks_at`` names fail with status 500, as a defective extension's do;
     ``on_create`` is told of each created row as a Flow tells the receiver, after the answer, in a
     task of its own (``settle`` waits for these). ``writes`` records what was asked for and done.
     """
@@ -77,6 +79,8 @@ class DirectusStandIn:
     token: str = field(default=SERVICE_TOKEN, repr=False)
     writes: list[Write] = field(default_factory=list)
     requests: int = 0
+    denied: set[tuple[str, str]] = field(default_factory=set)
+    breaks_at: Callable[[Row], bool] | None = None
 
     def __post_init__(self) -> None:
         self.tables = Tables()
@@ -158,7 +162,7 @@ class DirectusStandIn:
         access = self._accesses.get(given.removeprefix("Bearer "))
         if access is None:
             raise Refusal(401, "INVALID_CREDENTIALS", "Invalid user credentials.")
-        return access
+        return replace(access, permissions=access.permissions - self.denied) if self.denied else access
 
     # The routes.
 
@@ -232,7 +236,12 @@ class DirectusStandIn:
 
     # What writes do.
 
+    def _break_at(self, rows: Sequence[Row]) -> None:
+        if self.breaks_at is not None and any(map(self.breaks_at, rows)):
+            raise Refusal(500, "INTERNAL_SERVER_ERROR", "An unexpected error occurred.")
+
     def _create(self, collection: str, rows: Sequence[Row]) -> list[str]:
+        self._break_at(rows)
         with self.tables.transaction():
             keys = [self.tables.insert(collection, row) for row in rows]
         self.writes.append(Write("POST", collection, copy.deepcopy(tuple(rows))))
@@ -248,6 +257,7 @@ class DirectusStandIn:
             rows = body
         if any("id" not in row for row in rows):
             raise Refusal(400, "INVALID_PAYLOAD", "Invalid payload. Item in update misses primary key.")
+        self._break_at(rows)
         with self.tables.transaction():
             for row in rows:
                 self.tables.update(collection, row["id"], row)

@@ -10,8 +10,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from worker.signals import RowGone
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -64,7 +62,16 @@ class AnswerStream:
         self.first_shown_at: float | None = None
         self.last_seen_at = 0.0
         """When the row's status was last read or written, on the monotonic clock."""
+        self.last_looked_at = 0.0
+        """When the row was last read, before a write, on the monotonic clock."""
         self.writes = 0
+        self.is_confirmed = True
+        """Whether Redis said, when it was last asked, that the answer is ours; False while it is silent."""
+        self.was_unconfirmed = False
+        """Whether something was written that nobody has confirmed since."""
+        self.breaks = 0
+        """How many calls with this row Directus has broken at since the last one that it took."""
+        self._broken_since = 0.0
         self._on_screen = 0
         self._wake = wake
         self._interrupt = interrupt
@@ -84,6 +91,16 @@ class AnswerStream:
             if len(text) >= self._on_screen:
                 self._text = text
         return self._text
+
+    @property
+    def trace_id(self) -> str:
+        """The question's trace: whoever writes the row does so outside the turn's task."""
+        return str(self.row["metadata"]["trace_id"])
+
+    @property
+    def broken_for_s(self) -> float:
+        """For how long Directus has been breaking at calls with this row, in seconds."""
+        return time.monotonic() - self._broken_since if self.breaks else 0.0
 
     @property
     def is_dirty(self) -> bool:
@@ -112,8 +129,7 @@ class AnswerStream:
     async def finish(self, text: str, final: dict[str, Any], marks: list[dict[str, Any]] | None = None) -> None:
         """Write the whole text with the answer's last fields, and wait until it is in Directus.
 
-        Raises whatever Directus said if it refuses the row for good. Cancelling the wait does not
-        take the write back.
+        Returns also when a signal ended the answer before. Cancelling the wait does not take the write back.
         """
         self._text, self._draft = text, None
         self.final = final
@@ -147,12 +163,35 @@ class AnswerStream:
             self._text = text
         self.written_text = text
 
+    def created(self, *, at: float) -> None:
+        """Note that the row is made, still empty; ``at`` on the monotonic clock."""
+        self.exists = True
+        self.written_text = ""
+        self.last_seen_at = at
+        self.breaks = 0
+
+    def looked_at(self, *, at: float) -> None:
+        """Note that the row was read."""
+        self.last_looked_at = self.last_seen_at = at
+
+    def outrank(self, seq: int) -> None:
+        """Go on behind a ``seq`` that another attempt has written."""
+        if seq > self.seq:
+            self.seq = seq + SEQ_GAP_AFTER_TAKEOVER
+
+    def note_break(self) -> None:
+        """Note that Directus broke at a call with this row."""
+        if not self.breaks:
+            self._broken_since = time.monotonic()
+        self.breaks += 1
+
     def written(self, row: dict[str, Any], *, at: float) -> None:
         """Note what is now in Directus; the wait for the last write ends here."""
         self.exists = True
         self.written_text = row.get("messageText", "")
         self.last_seen_at = at
         self.writes += 1
+        self.breaks = 0
         if "status" in row and row["status"] != "streaming" and not self._done.done():
             self.last_row = row
             self._done.set_result(None)
@@ -162,15 +201,6 @@ class AnswerStream:
         if not self._done.done():
             self._done.set_result(None)
         self._interrupt(signal)
-
-    def fail(self, error: Exception) -> None:
-        """Directus refuses this row for good."""
-        if not self._done.done():
-            self._done.set_exception(error)
-            # Read once here: a turn that was cancelled meanwhile has nobody left to await it.
-            self._done.exception()
-        if self.final is None:
-            self._interrupt(RowGone())
 
     def close(self) -> None:
         """Write nothing more for this answer."""

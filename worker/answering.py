@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.answer_ids import answer_id_of
-from services.errors import ErleahError, ServiceUnavailableError
+from services.errors import ServiceUnavailableError
 from services.logging import bind_trace, get_logger, new_trace_id
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
@@ -227,9 +227,6 @@ async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, ser
         raise
     except ClaimLostError:
         live.interrupt(LeaseLost())
-    except ErleahError as error:
-        log.error("turn.failed", reason=str(error), error=error.code)  # noqa: TRY400 - a refusal has no trace worth reading
-        live.interrupt(RowGone())
     except Exception:  # the turn's one exit: whatever a step let through ends here
         log.exception("turn.failed")
         await end_failed(live, "Sorry, something went wrong here. Please ask again.")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from services.errors import ConflictError, ErleahError, ServiceUnavailableError
+from services.errors import (
+    AccessDeniedError,
+    ConflictError,
+    ErleahError,
+    ServiceRejectedError,
+    ServiceUnavailableError,
+)
 from services.logging import get_logger
+from services.queue.runner import RetryLater
 from worker.answer_row import cancelled_fields, failed_fields, new_fields, question_marks
 from worker.answer_stream import SEQ_GAP_AFTER_TAKEOVER
-from worker.signals import LeaseLost, RowGone, Signal, Stopped, Superseded
+from worker.signals import LeaseLost, Refused, RowGone, Signal, Stopped, Superseded
 from worker.turn import State
+from worker.turn_store import ClaimLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +32,26 @@ __all__ = ["end_failed", "mark", "settle"]
 
 log = get_logger(__name__)
 
+REFUSED_FIRST_S = 15.0
+REFUSED_CAP_S = 900.0
+"""Pauses before a turn whose row Directus refused is tried again, doubling: each try asks a model anew, and what
+refuses it, a lost permission mostly, is there until a person mends it."""
+
 
 async def settle(live: LiveTurn, services: Services) -> None:
-    """Bring rows and saved state in line with how the turn ended."""
+    """Bring rows and saved state in line with how the turn ended.
+
+    Raises RetryLater when Directus refuses the answer: nothing is settled then.
+    """
     signal: Signal | None = live.signal
     match signal:
         case Stopped():
-            await _end_stopped(live, services)
+            try:
+                await _end_stopped(live, services)
+            except (AccessDeniedError, ServiceRejectedError) as refusal:
+                await _put_off(live, str(refusal), services)
+        case Refused(reason=reason):
+            await _put_off(live, reason, services)
         case LeaseLost():
             log.info("turn.lease_lost", attempt=live.claim.attempt)
             return
@@ -55,6 +77,21 @@ async def settle(live: LiveTurn, services: Services) -> None:
         attempt=live.claim.attempt,
         timings_ms=live.turn.timings_ms,
     )
+
+
+async def _put_off(live: LiveTurn, reason: str, services: Services) -> NoReturn:
+    """Save the turn as it is, with what it has cost, to be tried again after a pause that grows."""
+    delay_s = min(REFUSED_FIRST_S * 2 ** min(live.claim.attempt - 1, 10), REFUSED_CAP_S)
+    log.error(
+        "turn.refused",
+        attempt=live.claim.attempt,
+        retry_in_s=delay_s,
+        reason=f"{reason}; if Erleah has lost a permission or a field, run `erleah bootstrap`",
+    )
+    services.metrics.count("erleah_turns_called_off", signal=Refused.__name__)
+    with contextlib.suppress(ClaimLostError):
+        await services.turns.save(live.turn, live.claim)
+    raise RetryLater(delay_s)
 
 
 def _count(final: Mapping[str, Any], metrics: Metrics) -> None:

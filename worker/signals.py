@@ -1,14 +1,14 @@
 """What can call a turn off while it runs. None of these is a failure, and none is logged as one.
 
 A signal is put beside the turn's task by whoever sees it first (the watch, the answer pump, a
-shutdown); the task is then cancelled, and ``worker/jobs.py`` matches the signal once.
+shutdown); the task is then cancelled, and ``worker/ending.py`` matches the signal once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HandedOver", "LeaseLost", "RowGone", "Signal", "Stopped", "Superseded"]
+__all__ = ["HandedOver", "LeaseLost", "Refused", "RowGone", "Signal", "Stopped", "Superseded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,15 @@ class RowGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Directus refuses a row that is there: nothing is settled, the turn is tried again later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """This process shuts down; another worker goes on from the last saved state."""
 
 
-Signal = Stopped | Superseded | LeaseLost | RowGone | HandedOver
+Signal = Stopped | Superseded | LeaseLost | RowGone | Refused | HandedOver

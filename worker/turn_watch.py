@@ -99,20 +99,21 @@ class TurnWatch:
         if self._live.get(live.claim.message_id) is live:
             del self._live[live.claim.message_id]
 
-    async def still_ours(self, claims: Iterable[Claim]) -> dict[str, bool]:
+    async def still_ours(self, claims: Iterable[Claim]) -> dict[str, bool | None]:
         """By message id, whether a write may follow now; asked of Redis just before each write.
 
-        Without Redis nobody can take a turn up, so nobody is refused. But when this process has stood still
-        meanwhile, neither Redis's answer nor its silence says anything of now: it is asked again.
+        None says that Redis is silent: to everybody, then nobody can take a turn up, or to this process alone.
+        When this process has stood still meanwhile, neither Redis's answer nor its silence says anything of
+        now: it is asked again.
         """
         wanted = list(claims)
         while True:
             asked_at = time.monotonic()
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    held = await self._turns.holding(wanted)
+                    held: dict[str, bool | None] = {**await self._turns.holding(wanted)}
             except (ServiceUnavailableError, TimeoutError):
-                held = dict.fromkeys((claim.message_id for claim in wanted), True)
+                held = dict.fromkeys(claim.message_id for claim in wanted)
             if time.monotonic() - asked_at < STOOD_STILL_S:
                 return held
 

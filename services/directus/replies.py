@@ -40,6 +40,7 @@ def raise_for_status(response: httpx.Response, *, asked: str, address: str) -> N
             SERVICE,
             f"Directus at {address} can't answer now ({status} {code}): {message}",
             retry_after_s=_retry_after_s(response),
+            status=status,
         )
     if status == 401:  # noqa: PLR2004 - HTTP's own number
         hint = "the token is unknown or has expired; Erleah's own is DIRECTUS_API_KEY"

@@ -150,17 +150,22 @@ class Rows:
         return dict(await self.request("POST", path, json=row, params=params, retry="id" in row) or {})
 
     async def create_items(
-        self, collection: str, rows: Sequence[Mapping[str, Any]], *, fields: Sequence[str] = _ID_FIELD
+        self,
+        collection: str,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        fields: Sequence[str] = _ID_FIELD,
+        retry: bool = True,
     ) -> list[Row]:
         """Create rows, all or none; give them ids, for the answer has an order of its own.
 
-        Raises ConflictError as ``create_item`` does.
+        Tried again only if ``retry`` and all have ids. Raises ConflictError as ``create_item`` does.
         """
         if not rows:
             return []
-        named = all("id" in row for row in rows)
+        may_retry = retry and all("id" in row for row in rows)
         path, params = _path(collection), {"fields": fields}
-        return list(await self.request("POST", path, json=rows, params=params, retry=named) or ())
+        return list(await self.request("POST", path, json=rows, params=params, retry=may_retry) or ())
 
     async def update_item(
         self, collection: str, item_id: str, data: Mapping[str, Any], *, fields: Sequence[str] = _ID_FIELD

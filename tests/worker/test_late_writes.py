@@ -89,7 +89,8 @@ async def test_a_check_that_is_old_is_made_again(
     losing = asyncio.create_task(loser.answer(message_id))
     await until(lambda: (loser.answer_to(message_id) or {}).get("messageText"))
     pump: Any = loser.services.pump
-    look_at = pump._look_at
+    rows = pump._rows
+    look_at = rows.look_at
     slept: list[bool] = []
     suspected: list[str] = []
     monkeypatch.setattr(loser.services.late_writes, "suspect", lambda message_id, _: suspected.append(message_id))
@@ -97,11 +98,11 @@ async def test_a_check_that_is_old_is_made_again(
     async def slow_look(streams: Any) -> None:  # noqa: ANN401 - streams
         slept.append(True)
         await loser.stand_still(message_id)
-        pump._look_at = look_at
+        rows.look_at = look_at
         await winner.answer(message_id, attempt=2)
         await asyncio.sleep(0.6)
 
-    pump._look_at = slow_look
+    rows.look_at = slow_look
     for stream in pump._streams.values():
         stream.last_seen_at = -1e9
     await asyncio.wait_for(losing, 5)
