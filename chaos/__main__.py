@@ -1,4 +1,4 @@
-"""``python -m chaos [--only NAME …] [--quick] [--list]``: faults on real processes, a table, a JSON file.
+"""``python -m chaos [--only NAME …] [--quick] [--list] [--markdown]``: faults on real processes, a table, a JSON file.
 
 Exit code 1 when a message was lost, answered twice or left stuck, when a recovery took longer than promised,
 or when a fault could not be run.
@@ -23,7 +23,7 @@ import structlog
 from chaos.fault import Fault, Scene
 from chaos.faults import FAULTS
 from chaos.house import House
-from chaos.tally import Tally, table
+from chaos.tally import Tally, markdown, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="faults by the beginning of their name")
     parser.add_argument("--quick", action="store_true", help="shorter traffic and outages, and none of 60 s")
     parser.add_argument("--list", action="store_true", help="name the faults")
+    parser.add_argument("--markdown", action="store_true", help="print the last results as a table for a page")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder and keep logs and databases")
     wanted = parser.parse_args(arguments)
     if wanted.list:
         print("\n".join(names))
+        return 0
+    if wanted.markdown:
+        print(markdown(json.loads(RESULTS.read_text(encoding="utf-8"))))
         return 0
     chosen = [
         fault

@@ -11,7 +11,7 @@ from services.answer_ids import answer_id_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Asked", "Tally", "count", "longest_recovery_s", "table"]
+__all__ = ["Asked", "Tally", "count", "longest_recovery_s", "markdown", "table"]
 
 LAST_WORDS_S = 0.75
 """A write that was sent before a kill is seen within this: three looks of the traffic's watch."""
@@ -144,6 +144,17 @@ def table(tallies: Sequence[Tally]) -> str:
             f"{'' if each.is_kept else '  BROKEN'}"
         )
         lines += [f"{'':<{width}}    {note}" for note in (*each.notes, *each.broken)]
+    return "\n".join(lines)
+
+
+def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows of ``bench/results/chaos.json`` as a table for a page."""
+    head = "| fault | injected | sent | answered once | twice | lost | stuck | longest recovery |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    for row in rows:
+        fault, *counts, longest_s = row.values()
+        longest = "" if longest_s is None else f"{longest_s:g} s"
+        lines.append(f"| {' | '.join(map(str, (fault, *counts, longest)))} |")
     return "\n".join(lines)
 
 

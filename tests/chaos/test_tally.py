@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chaos.answers import answer_text, read_answer, tag_of
-from chaos.tally import Asked, Tally, count, longest_recovery_s, table
+from chaos.tally import Asked, Tally, count, longest_recovery_s, markdown, table
 from services.answer_ids import answer_id_of
 
 MESSAGE = "11111111-1111-4111-8111-111111111111"
@@ -127,6 +127,11 @@ def test_the_file_has_the_promised_fields() -> None:
     assert list(Tally("f").as_json()) == [
         "fault", "injected", "sent", "answered_once", "answered_twice", "lost", "stuck", "longest_recovery_s",
     ]  # fmt: skip
+
+
+def test_the_page_shows_a_fault_a_row() -> None:
+    tally = Tally("kill -9 in plan", 3, 29, 29, longest_recovery_s=8.7)
+    assert markdown([tally.as_json()]).splitlines()[2] == "| kill -9 in plan | 3 | 29 | 29 | 0 | 0 | 0 | 8.7 s |"
 
 
 def test_a_burst_is_tagged_by_its_newest_question() -> None:
