@@ -24,7 +24,7 @@ from services.llm.anthropic import AnthropicProvider
 from services.llm.calls import AnswerEnd, Parsed, StreamEvent, Switch, TextDelta, Usage
 from services.llm.continuation import Continuation, kept_of
 from services.llm.gate import Gate, OpenGate
-from services.llm.offline import OFFLINE, OfflineProvider
+from services.llm.offline import OFFLINE, READING_PACE_S, OfflineProvider
 from services.llm.openai import OpenAIProvider
 from services.logging import get_logger
 
@@ -291,5 +291,5 @@ def make_language_model(settings: Settings, *, gate: Gate | None = None) -> Lang
         elif name == "openai" and settings.openai_api_key is not None:
             providers.append(OpenAIProvider(settings))
         elif name == OFFLINE:
-            providers.append(OfflineProvider())
+            providers.append(OfflineProvider(pace_s=READING_PACE_S))
     return LanguageModel(providers, gate=gate)

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
     from services.llm.calls import SchemaT
 
-__all__ = ["OFFLINE", "OfflineProvider"]
+__all__ = ["OFFLINE", "READING_PACE_S", "OfflineProvider"]
 
 OFFLINE = "offline"
+
+READING_PACE_S = 0.01
+"""Between words shown to people: an answer of 200 words grows for two seconds, about as a fast model writes it."""
 
 _PIECE = re.compile(r"\S+\s*|\s+")
 
