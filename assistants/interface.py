@@ -233,6 +233,13 @@ class Assistant:
         """Two or three follow-up questions."""
         return ()
 
+    async def search(self, view: TurnView, kind: str, limit: int, toolbox: Toolbox) -> dict[str, Any] | None:  # noqa: ARG002 - the default searches nothing
+        """What a turn would find for ``view.question`` among one kind of thing, and why, as JSON for an operator.
+
+        None for an assistant that searches nothing. Raises ValueError for a kind that it does not know.
+        """
+        return None
+
     @property
     def prompt_version(self) -> str:
         """The version of the prompt files, for metadata."""

@@ -16,7 +16,7 @@ from services.redis import connect_redis
 if TYPE_CHECKING:
     from services.settings import Settings
 
-__all__ = ["search"]
+__all__ = ["search", "show"]
 
 WAIT_S = 30.0
 
@@ -27,10 +27,14 @@ WAIT_S = 30.0
 @click.option(
     "--entity", type=click.Choice([each.value for each in EntityType]), required=True, help="What to look for."
 )
-@click.option("--mode", type=click.Choice([each.value for each in SearchMode]), default="auto", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice([each.value for each in SearchMode]),
+    help="Ask the index alone, with the words as they are; without it times and places are understood as a turn does.",
+)
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
-def search(*, query: str, conference: str, entity: str, mode: str, limit: int, as_json: bool) -> int:
+def search(*, query: str, conference: str, entity: str, mode: str | None, limit: int, as_json: bool) -> int:
     """Search as a turn would; a worker does it, so only Redis must be reachable."""
     settings = command_settings()
     job = SearchJob.model_validate(
@@ -47,7 +51,7 @@ def search(*, query: str, conference: str, entity: str, mode: str, limit: int, a
     if as_json:
         data(found)
     else:
-        _show(found)
+        show(found, asked=query)
     return 0
 
 
@@ -62,16 +66,16 @@ async def _search(settings: Settings, job: SearchJob) -> dict[str, Any]:
         await redis.aclose()
 
 
-def _show(found: dict[str, Any]) -> None:
-    """Rows on stdout; what was filtered, decided and corrected on stderr."""
-    say(f"mode {found['mode']}; {_filters(found.get('filters', {}))}")
-    for line in _reasons(found.get("explain", {})):
+def show(found: dict[str, Any], *, asked: str) -> None:
+    """Rows on stdout; what was understood, filtered, given up, decided and corrected on stderr."""
+    say(f"mode {found['mode']}; {_filters(found['filters'])}")
+    for line in (*_understood(found, asked), *_reasons(found["explain"])):
         say(line)
     for place, hit in enumerate(found["results"], start=1):
         _row(f"{place:>3}.", hit)
     if found["results"]:
         return
-    near = found.get("near", [])
+    near = found["near"]
     if not near:
         say("Nothing found. Is the conference indexed? erleah reindex --wait")
         return
@@ -96,7 +100,21 @@ def _filters(applied: dict[str, Any]) -> str:
     named += [f"from {start or 'the beginning'} to {end or 'the end'}" for start, end in applied.get("times", [])]
     if applied.get("rooms"):
         named.append("in " + " or ".join(applied["rooms"]))
+    if applied.get("kind"):
+        named.append(f"of the kind {applied['kind']}")
     return "only " + ", ".join(named)
+
+
+def _understood(found: dict[str, Any], asked: str) -> list[str]:
+    """What was searched for where that is not what was asked, and what had to be given up."""
+    lines: list[str] = []
+    if not found["query"]:
+        lines.append("no subject to search for: this is a list, in no order of nearness")
+    elif found["query"] != asked:
+        lines.append(f"searched for {found['query']!r}")
+    if found["relaxed"]:
+        lines.append(f"nothing was found so; given up: {', '.join(found['relaxed'])}")
+    return lines
 
 
 def _reasons(explain: dict[str, Any]) -> list[str]:

@@ -243,7 +243,7 @@ def _runners(worker: Worker) -> dict[Queue, JobRunner]:
         await answer_message(job, context, services)
 
     async def search(job: SearchJob, _context: JobContext) -> dict[str, Any]:
-        return await run_search(job, services.toolbox.index)
+        return await run_search(job, services.assistants.values(), services.toolbox)
 
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     ingest = IngestServices(

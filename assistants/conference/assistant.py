@@ -11,6 +11,7 @@ from assistants.conference.entities import Entities
 from assistants.conference.found import best, found
 from assistants.conference.intents import Intent, router_examples
 from assistants.conference.offline import fixed_answer, offline_answer
+from assistants.conference.operator_search import search_as_a_turn
 from assistants.conference.plan import make_plan, what_is_searched
 from assistants.conference.prompting import REQUIRED_PROMPTS, answer_prompt
 from assistants.conference.relax import relax
@@ -22,6 +23,7 @@ from assistants.interface import Assistant, Outcome, Source
 from assistants.language import LanguageGuesser
 from assistants.links import without_foreign_links
 from assistants.router import SemanticRouter
+from search.query import EntityType
 from services.errors import ConfigurationError
 from services.prompts import PromptFiles
 
@@ -134,6 +136,11 @@ class ConferenceAssistant(Assistant):
     def suggestions(self, view: TurnView) -> Sequence[str]:
         """Two or three questions that can be answered from here."""
         return suggest(view)
+
+    async def search(self, view: TurnView, kind: str, limit: int, toolbox: Toolbox) -> dict[str, Any]:
+        """Sessions, exhibitors or speakers: see ``operator_search.py``."""
+        guess = await self._started().guess(view, toolbox)
+        return await search_as_a_turn(view, guess.understanding, EntityType(kind), limit, toolbox)
 
     def _started(self) -> Understander:
         if self._understander is None:

@@ -67,7 +67,10 @@ class AnswerJob(Job):
 
 
 class SearchJob(Job):
-    """Run one search for an operator and return what a turn would find."""
+    """Run one search for an operator and return what a turn would find.
+
+    With a ``mode`` the index alone is asked, with the words as they are.
+    """
 
     name: ClassVar[str] = "search"
     queue: ClassVar[Queue] = Queue.TURNS
@@ -77,7 +80,7 @@ class SearchJob(Job):
     query: Annotated[str, Field(min_length=1, max_length=4000)]
     conference_id: Id
     entity_type: Id
-    mode: Literal["auto", "faceted", "master"] = "auto"
+    mode: Literal["auto", "faceted", "master"] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 10
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cli.search import _show
+from cli.search import show
 
 if TYPE_CHECKING:
     import pytest
@@ -20,8 +20,15 @@ HIT = {
 
 def shown(capsys: pytest.CaptureFixture[str], **found: Any) -> tuple[str, str]:  # noqa: ANN401 - parts of a job's result
     explain = {"evidence": 1.0, "threshold": 0.14, "has_subject": True, "words_indexed": True}
-    _show({"mode": "auto", "filters": {"conference_id": "c"}, "results": [], "near": []} | found
-          | {"explain": explain | found.get("explain", {})})  # fmt: skip
+    result = {
+        "mode": "auto",
+        "query": "tests",
+        "filters": {"conference_id": "c"},
+        "relaxed": [],
+        "results": [],
+        "near": [],
+    }
+    show(result | found | {"explain": explain | found.get("explain", {})}, asked="tests")
     captured = capsys.readouterr()
     return captured.out, captured.err
 

@@ -1,4 +1,4 @@
-"""One search of the index for a tool: arguments checked, failures turned into sentences, hits into rows."""
+"""What the search tools share: arguments checked, failures turned into sentences, hits into rows."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistants.conference.entities import Span
-from assistants.conference.tools.rows_now import as_they_are_now
 from assistants.interface import ToolCall, ToolOutcome
-from search.query import EntityType, SearchMode, SearchQuery, TimeRange
+from search.query import EntityType, SearchMode, TimeRange
 from services.errors import ErleahError, NotFoundError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from assistants.interface import Toolbox, TurnView
+    from assistants.interface import TurnView
     from search.query import Found
 
-__all__ = ["MISSING_CONFERENCE", "NOT_INDEXED", "SearchArguments", "found_rows", "run_tool", "search_rows", "shown"]
+__all__ = ["MISSING_CONFERENCE", "NOT_INDEXED", "SearchArguments", "found_rows", "run_tool", "shown"]
 
 log = get_logger(__name__)
 
@@ -27,7 +26,8 @@ MISSING_CONFERENCE = "conference_id is missing"
 NOT_INDEXED = "this conference is not in the index yet"
 AWAY = "it could not be looked up right now"
 
-_MAX_LIMIT = 50
+_MAX_LIMIT = 100
+"""As the index's own."""
 _DESCRIPTION_CHARS = 700
 """Of a description; ten results of this length are some 2,000 tokens."""
 
@@ -91,36 +91,6 @@ async def run_tool(
     except ErleahError as error:
         log.warning("tool.failed", tool=tool, reason=str(error), error=type(error).__name__)
         return ToolOutcome(call=call, error=AWAY)
-
-
-async def search_rows(
-    arguments: SearchArguments, entity_type: EntityType, toolbox: Toolbox, *, limit: int | None = None
-) -> list[dict[str, Any]]:
-    """What the index finds, as it is now; where it finds no answer, what comes nearest, with ``answers`` False.
-
-    ``read_as`` has the mistyped words that the index read otherwise.
-
-    Raises NotFoundError when the index has nothing at all of this conference: that is another thing
-    than finding nothing.
-    """
-    conference_id = arguments.conference_id or ""
-    query = SearchQuery(
-        text=arguments.query,
-        conference_id=conference_id,
-        entity_type=entity_type,
-        mode=arguments.search_mode,
-        limit=limit or arguments.limit,
-        times=arguments.times,
-        rooms=arguments.rooms,
-    )
-    result = await toolbox.index.search(query)
-    if not (result.results or result.near) and not any((await toolbox.index.counts(conference_id)).values()):
-        raise NotFoundError(NOT_INDEXED)
-    near = [row | {"answers": False} for row in found_rows(result.near)]
-    corrected = result.explain.get("corrected")
-    read_as = {"read_as": corrected} if corrected else {}
-    rows = [row | read_as for row in (*found_rows(result.results), *near)]
-    return await as_they_are_now(rows, entity_type, arguments, toolbox)
 
 
 def found_rows(found: tuple[Found, ...]) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assistants.conference.plan import SEARCH_EXHIBITORS
-from assistants.conference.tools.entity_search import SearchArguments, run_tool, search_rows
-from assistants.conference.tools.programme import list_entities
+from assistants.conference.tools.entity_search import SearchArguments, run_tool
+from assistants.conference.tools.look_up import look_up
 from search.query import EntityType
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ async def search_exhibitors(arguments: dict[str, Any], *, view: TurnView, toolbo
     """Exhibitors that fit the query; without a query, the first by name. They have neither time nor room."""
 
     async def find(given: SearchArguments) -> list[dict[str, Any]]:
-        if not given.query.strip():
-            return await list_entities(EntityType.EXHIBITORS, given, toolbox)
-        return await search_rows(given, EntityType.EXHIBITORS, toolbox)
+        return (await look_up(given, EntityType.EXHIBITORS, toolbox)).rows
 
     return await run_tool(SEARCH_EXHIBITORS, arguments, view, find)

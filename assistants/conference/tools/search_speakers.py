@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assistants.conference.plan import SEARCH_SPEAKERS
-from assistants.conference.tools.entity_search import SearchArguments, run_tool, search_rows
-from assistants.conference.tools.programme import list_entities
-from assistants.conference.tools.rows_now import fits
+from assistants.conference.tools.entity_search import SearchArguments, run_tool
+from assistants.conference.tools.look_up import look_up
 from search.query import EntityType
 
 if TYPE_CHECKING:
@@ -15,26 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["search_speakers"]
 
-_MORE = 5
-"""Times the limit that is fetched when speakers are then chosen by their sessions' time or room."""
-_MOST = 50
-
 
 async def search_speakers(arguments: dict[str, Any], *, view: TurnView, toolbox: Toolbox) -> ToolOutcome:
     """Speakers that fit the query; with a time or a place, those who have a session then and there."""
 
     async def find(given: SearchArguments) -> list[dict[str, Any]]:
-        if not given.query.strip():
-            return await list_entities(EntityType.SPEAKERS, given, toolbox)
-        if not given.times and not given.rooms:
-            return await search_rows(given, EntityType.SPEAKERS, toolbox)
-        limit = min(given.limit * _MORE, _MOST)
-        rows = await search_rows(given, EntityType.SPEAKERS, toolbox, limit=limit)
-        return [row for row in (_only_then(row, given) for row in rows) if row["sessions"]][: given.limit]
+        return (await look_up(given, EntityType.SPEAKERS, toolbox)).rows
 
     return await run_tool(SEARCH_SPEAKERS, arguments, view, find)
-
-
-def _only_then(row: dict[str, Any], given: SearchArguments) -> dict[str, Any]:
-    """The speaker with those of his sessions that lie within the filters."""
-    return row | {"sessions": [session for session in row.get("sessions") or () if fits(session, given)]}
