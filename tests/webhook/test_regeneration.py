@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 
-from services.redis_keys import cancel_flag
+from services.redis_keys import cancel_flag, turn
 from tests.webhook.conftest import Door, Visitor, some_id
 
 
@@ -70,3 +73,64 @@ async def test_anothers_answer_is_a_404_and_stays(door: Door) -> None:
 async def test_without_a_token_it_is_a_401(door: Door) -> None:
     _, _, answer_id = await answered(door)
     assert (await door.http.post(f"/api/messages/{answer_id}/regenerate")).status_code == 401
+
+
+async def test_both_rows_are_opened_in_one_write_or_none(door: Door) -> None:
+    """Between two writes a sweep would find an answer without a question that waits for it, and end it."""
+    visitor, message_id, answer_id = await answered(door)
+    door.directus.writes.clear()
+    door.directus.fail_next(1, method="PATCH")
+    assert await again(door, visitor, answer_id) == 503
+    assert door.directus.writes == []
+    assert door.directus.row("messages", answer_id)["status"] == "completed"
+    assert await again(door, visitor, answer_id) == 202
+    (write,) = door.directus.writes
+    assert {row["id"] for row in write.rows} == {message_id, answer_id}
+
+
+async def test_of_two_who_ask_at_once_one_is_told_that_it_is_being_written(door: Door) -> None:
+    visitor, _, answer_id = await answered(door)
+    door.directus.latency_s = 0.02
+    both = await asyncio.gather(again(door, visitor, answer_id), again(door, visitor, answer_id))
+    assert sorted(both) == [202, 409]
+    assert len(door.directus.row("messages", answer_id)["metadata"]["previous"]) == 1
+
+
+async def test_without_redis_it_is_a_503_and_nothing_is_opened(door: Door) -> None:
+    """An old stop could not be taken back, and would stop the new answer."""
+    visitor, message_id, answer_id = await answered(door)
+    door.break_redis()
+    assert await again(door, visitor, answer_id) == 503
+    assert door.directus.row("messages", answer_id)["status"] == "completed"
+    assert door.directus.row("messages", message_id)["status"] == "answered"
+
+
+async def test_what_the_last_turn_left_saved_is_not_gone_on_with(door: Door) -> None:
+    visitor, message_id, answer_id = await answered(door)
+    await door.redis.set(turn(message_id), "{}")
+    assert await again(door, visitor, answer_id) == 202
+    assert await door.redis.get(turn(message_id)) is None
+
+
+async def test_what_the_answer_covered_is_kept_and_when_it_was_asked_for_noted(door: Door) -> None:
+    visitor, message_id, answer_id = await answered(door)
+    earlier = some_id()
+    metadata = door.directus.row("messages", answer_id)["metadata"] | {"covers": [earlier]}
+    await door.directus.directus().update_item("messages", answer_id, {"metadata": metadata})
+    assert await again(door, visitor, answer_id) == 202
+    assert door.directus.row("messages", answer_id)["metadata"]["covers"] == [earlier]
+    noted = datetime.fromisoformat(door.directus.row("messages", message_id)["metadata"]["asked_again_at"])
+    assert abs((datetime.now(UTC) - noted).total_seconds()) < 10
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("superseded", "together with a later one"), ("answered", "deleted"), (None, "on its way")]
+)
+async def test_a_question_without_an_answer_of_its_own_is_told_why(door: Door, status: str | None, words: str) -> None:
+    visitor, message_id, answer_id = await answered(door)
+    directus = door.directus.directus()
+    await directus.delete_items("messages", [answer_id])
+    await directus.update_item("messages", message_id, {"status": status})
+    answer = await door.http.post(f"/api/messages/{message_id}/regenerate", headers=visitor.headers)
+    assert answer.status_code == 409
+    assert words in answer.json()["message"]

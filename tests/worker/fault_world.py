@@ -16,10 +16,12 @@ import httpx
 from fakeredis import FakeAsyncRedis, FakeServer
 from fakeredis.aioredis import FakeAsyncRedisConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
+from starlette.exceptions import HTTPException
 
 from assistants.interface import Toolbox
 from services.directus.client import Directus
 from services.errors import (
+    ErleahError,
     ProviderBrokenStreamError,
     ProviderBusyError,
     ProviderRefusedError,
@@ -36,6 +38,7 @@ from services.rate_limits import RateLimits
 from services.redis import RedisClient, retry_options
 from standins.directus import SERVICE_TOKEN, URL, DirectusStandIn
 from tests.worker.conftest import Librarian, make_settings
+from webhook.regeneration import Regeneration
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
@@ -76,15 +79,19 @@ def script_of(question: str) -> str:
 
 
 class Connection:
-    """One process's line to the outside: cut when the process is killed."""
+    """One process's line to the outside: cut when the process is killed, silent while it stands still."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.is_cut = False
+        self.has_redis = True
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def pass_through(self, longest_s: float) -> None:
-        """Take a moment; never come back from a killed process."""
+        """Take a moment, longer while the process stands still; never come back from a killed process."""
         await asyncio.sleep(self._world.random.uniform(0, longest_s))
+        await self.goes_on.wait()
         if self.is_cut:
             await asyncio.get_running_loop().create_future()
 
@@ -112,7 +119,7 @@ def _redis_client(world: World, connection: Connection) -> RedisClient:
     class Line(FakeAsyncRedisConnection):
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - redis-py's signature
             await connection.pass_through(0.003)
-            if world.takes(world.redis_unreached):
+            if not connection.has_redis or world.takes(world.redis_unreached):
                 raise RedisConnectionError("nobody is there")
             await super().send_packed_command(command, check_health)
             if world.takes(world.redis_unheard):
@@ -178,6 +185,7 @@ class World:
         self.outside = Connection(self)
         self.redis = _redis_client(self, self.outside)
         self.queue = JobQueue(self.redis)
+        self.receivers = Directus(URL, SERVICE_TOKEN, transport=_DirectusLine(self, self.outside), retry_for_s=1)
 
     def note_writes(self) -> None:
         """Note when the newest writes were done."""
@@ -198,6 +206,9 @@ class World:
         for faults in (self.directus_unreached, self.directus_unheard, self.redis_unreached, self.redis_unheard):
             faults.clear()
         self.model_faults.clear()
+        for worker in self.workers:
+            worker.connection.has_redis = True
+            worker.connection.goes_on.set()
 
     def begin(self, what: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - any coroutine
         """Run something beside the rest."""
@@ -209,6 +220,16 @@ class World:
         """What the receiver does with a hook; while Redis is away, nothing (it says 503)."""
         with contextlib.suppress(ServiceUnavailableError, TimeoutError):
             await self.queue.enqueue(AnswerJob(message_id=message_id, trace_id="trace"))
+
+    async def regenerate(self, message_id: str) -> bool:
+        """What the receiver does for a visitor who wants an answer anew; False where it says no."""
+        limits = cast("RateLimits", None)  # it counts before, not here
+        receiver = Regeneration(directus=self.receivers, redis=self.redis, queue=self.queue, limits=limits)
+        try:
+            await receiver.begin_again(message_id, "trace again")
+        except (ErleahError, HTTPException):
+            return False
+        return True
 
     def start_worker(self) -> SimWorker:
         """One more process."""
@@ -230,6 +251,7 @@ class World:
             for task in others:
                 if task.done() and not task.cancelled():
                     task.exception()
+        await self.receivers.aclose()
         for worker in self.workers:
             await worker.directus.aclose()
 
@@ -287,6 +309,18 @@ class SimWorker:
         """Die without a word: what it had sent is done, nothing follows."""
         self.connection.is_cut = True
         self.is_running = False
+
+    async def pause(self, for_s: float) -> None:
+        """Stand still, as under SIGSTOP or in a machine that is moved: nothing it sends or is sent passes."""
+        self.connection.goes_on.clear()
+        await asyncio.sleep(for_s)
+        self.connection.goes_on.set()
+
+    async def be_without_redis(self, for_s: float) -> None:
+        """Be cut off from Redis, alone; Directus and the models are still there."""
+        self.connection.has_redis = False
+        await asyncio.sleep(for_s)
+        self.connection.has_redis = True
 
     async def stop(self, grace_s: float) -> None:
         """Shut down as told by SIGTERM."""

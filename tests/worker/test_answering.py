@@ -323,30 +323,6 @@ def ScriptedProviderWith(error: Exception, at: int = 0) -> ScriptedProvider:  # 
     return ScriptedProvider(error=error, error_at=at)
 
 
-async def test_an_answer_asked_for_anew_keeps_its_old_text_in_metadata(workshop: Workshop) -> None:
-    """What the receiver does for a regeneration, and then the turn: one row, the new text, the old one kept."""
-    message_id = workshop.ask()
-    await workshop.answer(message_id)
-    row = workshop.answer_to(message_id)
-    assert row is not None
-    directus = workshop.services.directus
-    again = {
-        "status": "streaming",
-        "messageText": "",
-        "seq": 1003,
-        "metadata": {"previous": [{"text": "Hello there."}]},
-    }
-    await directus.update_item("messages", row["id"], again)
-    await directus.update_item("messages", message_id, {"status": None})
-    workshop.provider.pieces = ["Hi."]
-    await workshop.answer(message_id)
-    anew = workshop.answer_to(message_id)
-    assert anew is not None
-    assert (anew["messageText"], anew["status"]) == ("Hi.", "completed")
-    assert anew["metadata"]["previous"] == [{"text": "Hello there."}]
-    assert anew["seq"] > 1003
-
-
 async def test_a_turn_over_its_budget_lands_with_what_it_has(make_workshop: Callable[..., Workshop]) -> None:
     workshop = make_workshop(turn_max_tokens=100)
     workshop.provider.pieces = ["A whole sentence. Then ", *["more words "] * 500]

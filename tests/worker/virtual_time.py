@@ -17,6 +17,7 @@ from unittest import mock
 import arq.utils
 
 import standins.directus_tables
+import webhook.regeneration
 import worker.answering
 import worker.sweep
 
@@ -87,6 +88,7 @@ def _patched(clock: Clock) -> Iterator[None]:
             (standins.directus_tables, "datetime", Dates),
             (worker.answering, "datetime", Dates),
             (worker.sweep, "datetime", Dates),
+            (webhook.regeneration, "datetime", Dates),
         ):
             stack.enter_context(mock.patch.object(target, name, value))
         yield

@@ -1,0 +1,228 @@
+"""A case of the property tests as it unfolds: what is asked, what befalls it, and what is remembered of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
+
+from services import redis_keys
+from services.answer_ids import answer_id_of
+
+if TYPE_CHECKING:
+    from tests.worker.fault_world import ModelFault, World
+    from tests.worker.virtual_time import Clock
+
+__all__ = ["ACTS", "CONVERSATIONS", "TAGS", "Asked", "Befalls", "Case", "Story"]
+
+TAGS = ("bridges", "candles", "dolphins", "engines", "forests", "gardens")
+CONVERSATIONS = tuple(str(uuid5(NAMESPACE_OID, f"conversation {number}")) for number in range(2))
+STORM_S = 12.0
+QUIET_S = 90.0
+"""Longest that healing may take: a lease, a turn's time-out (40 s), a sweep, the next turn of the line."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One user message: when it is written, and after how long a hook reports it (None: never)."""
+
+    conversation: int
+    at: float
+    hook_after: float | None
+    faults: tuple[ModelFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Befalls:
+    """One fault or act, at a time; ``which`` names a message or worker, ``size`` a duration or count."""
+
+    at: float
+    what: str
+    which: int
+    size: float
+
+
+@dataclass(frozen=True)
+class Case:
+    seed: int
+    workers: int
+    asked: tuple[Asked, ...]
+    befalls: tuple[Befalls, ...]
+
+
+ACTS = (
+    "redeliver",
+    "direct",
+    "stop by status",
+    "stop by flag",
+    "delete message",
+    "delete answer",
+    "delete conversation",
+    "kill",
+    "shut down",
+    "directus away",
+    "directus says 503",
+    "directus says 429",
+    "directus unreached",
+    "directus unheard",
+    "directus slow",
+    "redis away",
+    "redis emptied",
+    "redis unreached",
+    "redis unheard",
+    "redis away for one",
+    "pause",
+    "regenerate",
+)
+
+
+@dataclass
+class Story:
+    """A case as it unfolds, and what of it the invariants need to know."""
+
+    case: Case
+    clock: Clock
+    world: World
+    stopped_at: dict[str, float] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    """Answers that were deleted, or whose question was, and those questions."""
+    regenerated: set[str] = field(default_factory=set)
+    """Answers that were begun anew, whenever that was."""
+
+    async def unfold(self) -> None:
+        """The storm, then the quiet."""
+        for conversation in CONVERSATIONS:
+            self.world.directus.put("conversations", id=conversation, source="mini")
+        for _ in range(self.case.workers):
+            self.world.start_worker()
+        due: list[tuple[float, int, Any]] = [(one.at, n, one) for n, one in enumerate(self.case.asked)]
+        due += [(one.at, 100 + n, one) for n, one in enumerate(self.case.befalls)]
+        for at, number, what in sorted(due, key=lambda each: each[:2]):
+            await asyncio.sleep(max(at - self.clock.now, 0))
+            if isinstance(what, Asked):
+                self._ask(number, what)
+            else:
+                self.world.begin(self._befall(what))
+        await asyncio.sleep(max(STORM_S - self.clock.now, 0))
+        self.world.calm()
+        if not any(worker.is_running for worker in self.world.workers):
+            self.world.start_worker()
+        quiet_until = self.clock.now + QUIET_S
+        while not self.is_settled and self.clock.now < quiet_until:  # noqa: ASYNC110 - rows have no event
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
+
+    @property
+    def is_settled(self) -> bool:
+        rows = self.world.directus.rows("messages")
+        return not any(
+            (row["role"] == "user" and row["status"] not in {"answered", "superseded"}) or row["status"] == "streaming"
+            for row in rows
+        )
+
+    def message_id(self, number: int) -> str:
+        return str(uuid5(NAMESPACE_OID, f"message {number % len(self.case.asked)}"))
+
+    def _ask(self, number: int, what: Asked) -> None:
+        message_id = self.message_id(number)
+        if CONVERSATIONS[what.conversation] not in self.world.directus.tables.rows["conversations"]:
+            return
+        self.world.directus.put(
+            "messages",
+            id=message_id,
+            conversation_id=CONVERSATIONS[what.conversation],
+            role="user",
+            messageText=f"{TAGS[number]}?",
+        )
+        if what.hook_after is not None:
+            self.world.begin(self._report(message_id, what.hook_after))
+
+    async def _report(self, message_id: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await self.world.deliver(message_id)
+
+    async def _befall(self, what: Befalls) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each thing that can happen
+        world, message_id = self.world, self.message_id(what.which)
+        worker = world.workers[what.which % len(world.workers)]
+        answer_id = answer_id_of(message_id)
+        count = [None] * round(what.size * 4 + 1)
+        match what.what:
+            case "redeliver":
+                await world.deliver(message_id)
+            case "direct":
+                await worker.answer_directly(message_id)
+            case "stop by status":
+                self._stop(answer_id)
+            case "stop by flag":
+                self._stop(answer_id)
+                await world.redis.set(redis_keys.cancel_flag(answer_id), "1", ex=3600)
+            case "delete message":
+                self._delete("messages", message_id)
+            case "delete answer":
+                self._delete("messages", answer_id)
+            case "delete conversation":
+                self._delete("conversations", CONVERSATIONS[what.which % 2])
+            case "kill" if worker.is_running:
+                worker.kill()
+                await asyncio.sleep(what.size)
+                world.start_worker()
+            case "shut down" if worker.is_running:
+                await worker.stop(what.size)
+                world.start_worker()
+            case "directus away":
+                world.directus.away = True
+                await asyncio.sleep(what.size)
+                world.directus.away = False
+            case "directus says 503" | "directus says 429":
+                world.directus.fail_next(len(count), status=int(what.what[-3:]), retry_after_s=1)
+            case "directus unreached":
+                world.directus_unreached += count
+            case "directus unheard":
+                world.directus_unheard += count
+            case "directus slow":
+                world.directus_slow_s = what.size / 2
+                await asyncio.sleep(4)
+                world.directus_slow_s = 0.03
+            case "redis away":
+                world.redis_server.connected = False
+                await asyncio.sleep(what.size)
+                world.redis_server.connected = True
+            case "redis emptied":
+                for database in world.redis_server.dbs.values():
+                    database.clear()
+            case "redis unreached":
+                world.redis_unreached += count
+            case "redis unheard":
+                world.redis_unheard += count
+            case "redis away for one" if worker.is_running:
+                await worker.be_without_redis(what.size * 2)
+            case "pause" if worker.is_running:
+                await worker.pause(what.size * 2)
+            case "regenerate":
+                await self._regenerate(message_id, answer_id)
+
+    async def _regenerate(self, message_id: str, answer_id: str) -> None:
+        """As the receiver does it; what was stopped before may go on then."""
+        before = self.clock.monotonic()
+        if await self.world.regenerate(message_id):
+            self.regenerated.add(answer_id)
+            if self.stopped_at.get(answer_id, before) < before:
+                del self.stopped_at[answer_id]
+
+    def _stop(self, answer_id: str) -> None:
+        """As the receiver does it: only while the answer streams."""
+        row = self.world.directus.tables.rows["messages"].get(answer_id)
+        if row is not None and row["status"] == "streaming":
+            self.world.directus.tables.update("messages", answer_id, {"status": "cancelled"})
+            self.stopped_at[answer_id] = self.clock.monotonic()
+
+    def _delete(self, collection: str, key: str) -> None:
+        tables = self.world.directus.tables
+        if key not in tables.rows[collection]:
+            return
+        gone = [key]
+        if collection == "conversations":
+            gone = [row["id"] for row in tables.linked(collection, key, "messages")]
+        self.touched |= set(gone) | {answer_id_of(each) for each in gone}
+        tables.delete(collection, key)

@@ -1,0 +1,129 @@
+"""An answer written anew: it keeps what it said and covered, and nobody takes it from the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from services import redis_keys
+from services.answer_ids import answer_id_of
+from tests.worker.test_answering import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.worker.conftest import Workshop
+
+
+async def open_anew(workshop: Workshop, message_id: str) -> None:
+    """What the receiver writes for a regeneration (``tests/webhook/test_regeneration.py`` holds it to this)."""
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    opened: dict[str, Any] = {
+        "id": row["id"],
+        "status": "streaming",
+        "messageText": "",
+        "seq": row["seq"] + 1000,
+        "metadata": {"previous": [{"text": row["messageText"]}], "covers": row["metadata"]["covers"]},
+    }
+    await workshop.services.directus.update_items("messages", [opened, {"id": message_id, "status": None}])
+
+
+async def test_an_answer_asked_for_anew_keeps_its_old_text_in_metadata(workshop: Workshop) -> None:
+    """One row, the new text, the old one kept, and as many attempts as it took."""
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    await open_anew(workshop, message_id)
+    workshop.provider.pieces = ["Hi."]
+    await workshop.answer(message_id)
+    anew = workshop.answer_to(message_id)
+    assert anew is not None
+    assert (anew["messageText"], anew["status"]) == ("Hi.", "completed")
+    assert anew["metadata"]["previous"] == [{"text": "Hello there."}]
+    assert anew["metadata"]["attempts"] == 1
+    assert anew["seq"] > 1003
+
+
+async def test_what_a_bursts_answer_covered_it_covers_again(workshop: Workshop) -> None:
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(0.01)
+    second = workshop.ask("Two?", conversation_id)
+    await workshop.answer(second)
+    await workshop.answer(workshop.ask("Three, much later?", conversation_id))
+    await open_anew(workshop, second)
+    await workshop.answer(second)
+    row = workshop.answer_to(second)
+    assert row is not None
+    assert row["metadata"]["covers"] == [first]
+    assert [message.text for message in workshop.provider.prompts[-1].messages] == ["One?\nTwo?"]
+    assert (workshop.status_of(first), workshop.status_of(second)) == ("superseded", "answered")
+
+
+async def test_a_new_question_does_not_take_an_answer_from_the_screen_that_is_written_anew(
+    workshop: Workshop,
+) -> None:
+    """Its row is empty until the first token, but it is on the screen: both are answered."""
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    await workshop.answer(first)
+    await open_anew(workshop, first)
+    workshop.provider.pace_s = 0.6
+    turn = asyncio.create_task(workshop.answer(first))
+    await until(lambda: len(workshop.provider.prompts) == 2)
+    second = workshop.ask("Two?", conversation_id)
+    await workshop.answer(second)
+    await asyncio.wait_for(turn, 5)
+    workshop.provider.pace_s = 0
+    await workshop.answer(second)
+    rows = [workshop.answer_to(first), workshop.answer_to(second)]
+    assert [(row or {}).get("status") for row in rows] == ["completed", "completed"]
+    assert (workshop.status_of(first), workshop.status_of(second)) == ("answered", "answered")
+    assert (rows[1] or {})["metadata"]["covers"] == []
+
+
+async def test_an_answer_on_the_screen_is_not_superseded_though_redis_forgot_its_turn(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """Redis is emptied and the worker killed: the turn is begun anew, with attempt 1, and ends."""
+    dying, next_one = make_workshop(), make_workshop()
+    dying.provider.pieces = ["word "] * 500
+    dying.provider.pace_s = 0.02
+    next_one.provider.pace_s = 0.6
+    conversation_id = dying.conversation()
+    first = dying.ask("One?", conversation_id)
+    turn = asyncio.create_task(dying.answer(first))
+    await until(lambda: (dying.answer_to(first) or {}).get("messageText"))
+    await dying.stand_still(first)
+    await dying.redis.flushall()
+    going_on = asyncio.create_task(next_one.answer(first))
+    await until(lambda: next_one.provider.prompts)
+    second = dying.ask("Two?", conversation_id)
+    await next_one.answer(second)
+    await asyncio.wait_for(going_on, 5)
+    await asyncio.wait_for(turn, 2)
+    row = next_one.answer_to(first)
+    assert row is not None
+    assert (row["status"], next_one.status_of(first)) == ("completed", "answered")
+
+
+async def test_a_question_whose_answer_is_on_the_screen_is_not_covered_by_a_later_one(workshop: Workshop) -> None:
+    """Its worker is gone and so is its place in the line; its answer still ends by itself."""
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    workshop.directus.put(
+        "messages",
+        id=answer_id_of(first),
+        conversation_id=conversation_id,
+        role="assistant",
+        status="streaming",
+        messageText="Half of",
+        seq=3,
+    )
+    second = workshop.ask("Two?", conversation_id)
+    await workshop.answer(second)
+    assert workshop.status_of(first) is None
+    await workshop.answer(first)
+    rows = [workshop.answer_to(first), workshop.answer_to(second)]
+    assert [(row or {}).get("status") for row in rows] == ["completed", "completed"]
+    assert await workshop.redis.exists(redis_keys.conversation_lock(conversation_id)) == 0

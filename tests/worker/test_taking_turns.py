@@ -1,0 +1,176 @@
+"""A message that was covered meanwhile is not answered too; a turn that goes on elsewhere keeps its place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from services.errors import ServiceUnavailableError
+from services.queue.jobs import AnswerJob, Queue
+from services.queue.runner import RetryLater
+from tests.worker.test_answering import until
+from worker.conversation_line import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.worker.conftest import Workshop
+
+
+def _covered_before_it_enters(late: Workshop, quick: Workshop, later: str) -> None:
+    """From here on, ``quick`` answers the later message while the earlier one is between its row and the line."""
+    line: Any = late.services.line
+    enter = line.enter
+
+    async def meanwhile(place: Place) -> bool:
+        line.enter = enter
+        await quick.answer(later)
+        is_free: bool = await enter(place)
+        return is_free
+
+    line.enter = meanwhile
+
+
+async def test_a_message_that_was_covered_before_it_entered_the_line_is_not_answered_too(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    late, quick = make_workshop(), make_workshop()
+    conversation_id = late.conversation()
+    first = late.ask("One?", conversation_id)
+    await asyncio.sleep(0.01)
+    second = late.ask("Two?", conversation_id)
+    _covered_before_it_enters(late, quick, second)
+    await late.answer(first)
+    assert (late.status_of(first), late.status_of(second)) == ("superseded", "answered")
+    assert late.answer_to(first) is None
+    assert late.provider.prompts == []
+
+
+async def test_a_saved_turn_that_was_covered_meanwhile_is_not_gone_on_with(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """A worker dies before it shows anything; until the next one takes the turn up, a later message covers it."""
+    dying, late, quick = make_workshop(), make_workshop(), make_workshop()
+    dying.provider.pace_s = 30
+    conversation_id = dying.conversation()
+    first = dying.ask("One?", conversation_id)
+    turn = asyncio.create_task(dying.answer(first))
+    await until(lambda: dying.provider.prompts)
+    await dying.stand_still(first)
+    await late.services.line.leave(Place(conversation_id, first, 0.0))  # its lock has lapsed
+    second = dying.ask("Two?", conversation_id)
+    _covered_before_it_enters(late, quick, second)
+    await late.answer(first, attempt=2)
+    assert (late.answer_to(first), late.provider.prompts) == (None, [])
+    assert late.status_of(first) == "superseded"
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+
+
+async def test_a_message_that_was_deleted_before_its_turn_costs_no_model(workshop: Workshop) -> None:
+    message_id = workshop.ask()
+    line: Any = workshop.services.line
+    enter = line.enter
+
+    async def meanwhile(place: Place) -> bool:
+        await workshop.services.directus.delete_items("messages", [message_id])
+        is_free: bool = await enter(place)
+        return is_free
+
+    line.enter = meanwhile
+    await workshop.answer(message_id)
+    assert workshop.provider.prompts == []
+    assert workshop.directus.rows("messages") == []
+
+
+async def test_a_turn_that_is_held_is_tried_again_and_keeps_its_place_in_line(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """A hook that is repeated after Redis lost the job neither takes the turn nor lets the next message in."""
+    holder, other = make_workshop(), make_workshop()
+    holder.provider.pieces = ["word "] * 60
+    holder.provider.pace_s = 0.02
+    conversation_id = holder.conversation()
+    first = holder.ask("One?", conversation_id)
+    turn = asyncio.create_task(holder.answer(first))
+    await until(lambda: (holder.answer_to(first) or {}).get("messageText"))
+    second = holder.ask("Two?", conversation_id)
+    await other.answer(second)
+    with pytest.raises(RetryLater) as put_off:
+        await other.answer(first)
+    assert put_off.value.delay_s <= 1
+    assert (await other.services.queue.depth(Queue.TURNS)).waiting == 0
+    await turn
+    assert other.provider.prompts == []
+    assert len(holder.provider.prompts) == 1
+    await other.answer(first, attempt=2)
+    row = other.answer_to(first)
+    assert row is not None
+    assert (row["metadata"]["attempts"], row["status"]) == (1, "completed")
+
+
+async def test_a_failure_frees_the_turn_for_the_next_try(workshop: Workshop) -> None:
+    """Directus is away when the talk is to be read: the try after it waits for no lease to lapse."""
+    message_id = workshop.ask()
+    directus: Any = workshop.services.directus
+    enter = workshop.services.line.enter
+
+    async def then_away(place: Place) -> bool:
+        workshop.directus.away = True
+        return await enter(place)
+
+    workshop.services.line.enter = then_away  # type: ignore[method-assign]  # the moment when Directus goes
+    directus._wire._retry_for_s = 0
+    with pytest.raises(RetryLater):
+        await workshop.answer(message_id)
+    workshop.directus.away = False
+    workshop.services.line.enter = enter  # type: ignore[method-assign]  # and is back
+    await workshop.answer(message_id, attempt=2)
+    assert workshop.status_of(message_id) == "answered"
+
+
+async def test_a_hand_over_without_redis_still_keeps_the_place_in_line(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """The claim can't be given back; the turn goes on elsewhere all the same, and who waits behind it waits."""
+    leaving, other = make_workshop(), make_workshop()
+    leaving.provider.pieces = ["word "] * 500
+    leaving.provider.pace_s = 0.02
+    conversation_id = leaving.conversation()
+    first = leaving.ask("One?", conversation_id)
+    turn = asyncio.create_task(leaving.answer(first))
+    await until(lambda: (leaving.answer_to(first) or {}).get("messageText"))
+    await other.answer(leaving.ask("Two?", conversation_id))
+    turns: Any = leaving.services.turns
+
+    async def away(_claim: object) -> None:
+        raise ServiceUnavailableError("redis", "cut off")
+
+    turns.release = away
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert (await other.services.queue.depth(Queue.TURNS)).waiting == 0
+
+
+async def test_who_is_let_in_next_carries_the_trace_of_the_turn_before(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question without a trace of its own can be followed in the logs from what began its turn."""
+    conversation_id = workshop.conversation()
+    first, second = workshop.ask("One?", conversation_id), workshop.ask("Two?", conversation_id)
+    line, queue = workshop.services.line, workshop.services.queue
+    await line.enter(Place(conversation_id, first, 1.0))
+    await line.enter(Place(conversation_id, second, 2.0))
+    await workshop.services.directus.update_item("messages", first, {"status": "answered"})
+    asked: list[AnswerJob] = []
+
+    async def enqueue(job: AnswerJob) -> bool:
+        asked.append(job)
+        return True
+
+    monkeypatch.setattr(queue, "enqueue", enqueue)
+    await workshop.answer(first)
+    assert [(job.message_id, job.trace_id) for job in asked] == [(second, "trace-1")]
