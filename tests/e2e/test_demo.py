@@ -252,7 +252,7 @@ def test_ctrl_c_ends_it_all_and_leaves_no_settings_behind(demo: Demo) -> None:
 
 
 def test_another_embedder_makes_the_index_anew_by_itself(tmp_path: Path, small_conference: Path) -> None:
-    """As docs/quickstart.md says: stop it, start it with a key of OpenAI's, ask. A Ctrl-C while it starts is one too."""
+    """As docs/quickstart.md says: stop it, start it with a key of OpenAI's, ask. And Ctrl-C works while it starts."""
     words = ("--data", str(small_conference))
     search = ("search", "testing", "--conference", CONFERENCE, "--entity", "sessions", "--json")
     with begun(tmp_path, *words) as first:
