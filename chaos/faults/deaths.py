@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chaos.fault import Scene
     from chaos.house import Replica
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "nothing_paid_twice"]
 
 _KILLS = 3
 """Of each kind; half of it in a quick run."""
@@ -68,10 +68,10 @@ async def _kills(scene: Scene, arm: Callable[[], _Killer], *, understanding_s: f
         await scene.traffic.settled(40)
         await asyncio.to_thread(killed.process.wait)
         await asyncio.to_thread(killed.process.start)
-    _nothing_paid_twice(scene, await scene.house.calls(), understanding_s)
+    nothing_paid_twice(scene, await scene.house.calls(), understanding_s)
 
 
-def _nothing_paid_twice(scene: Scene, calls: Sequence[Mapping[str, Any]], understanding_s: float) -> None:
+def nothing_paid_twice(scene: Scene, calls: Sequence[Mapping[str, Any]], understanding_s: float) -> None:
     """Understanding is asked of the model once, and again only where a kill met it on its way."""
     paid: dict[str, list[float]] = {}
     for call in calls:

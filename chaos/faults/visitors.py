@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chaos.fault import Scene
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "became_two_answers"]
 
 _BURST = 5
 _APART_S = 0.05
@@ -59,10 +59,10 @@ async def _burst(scene: Scene) -> None:
             await asyncio.sleep(1)
     rows = {row["id"]: row for row in await scene.traffic.rows()}
     for asked in bursts:
-        _became_two_answers(scene, asked, rows)
+        became_two_answers(scene, asked, rows)
 
 
-def _became_two_answers(scene: Scene, asked: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
+def became_two_answers(scene: Scene, asked: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
     """The first five messages have one answer, which says so; the sixth has its own."""
     *covered, answering, last = asked
     answers = [message_id for message_id in asked if answer_id_of(message_id) in rows]
