@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AGAIN := $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 STAMP := $(VENV)/.erleah-installed
 
-.PHONY: help setup demo test test-fast bench bench-search chaos eval lint up down system-packages
+.PHONY: help setup demo test test-fast test-nightly bench bench-search chaos eval lint up down system-packages
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ test: setup system-packages  ## all tests; what they need is installed and start
 
 test-fast: setup  ## tests without servers, under a minute
 	$(BIN)/python -m pytest -m "not e2e" -n 2
+
+test-nightly: setup  ## the promises under random faults: 10,000 cases instead of 500, an hour or so
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/worker/test_properties.py -n 2
 
 bench: setup system-packages  ## prints a table and writes bench/results/latest.json; the soak: ARGS="--only soak"
 	$(BIN)/python -m bench $(ARGS)

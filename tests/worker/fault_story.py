@@ -200,15 +200,18 @@ class Story:
             case "pause" if worker.is_running:
                 await worker.pause(what.size * 2)
             case "regenerate":
-                await self._regenerate(message_id, answer_id)
+                await self._regenerate(message_id, answer_id, until=self.clock.now + 3 * what.size)
 
-    async def _regenerate(self, message_id: str, answer_id: str) -> None:
-        """As the receiver does it; what was stopped before may go on then."""
-        before = self.clock.monotonic()
-        if await self.world.regenerate(message_id):
-            self.regenerated.add(answer_id)
-            if self.stopped_at.get(answer_id, before) < before:
-                del self.stopped_at[answer_id]
+    async def _regenerate(self, message_id: str, answer_id: str, *, until: float) -> None:
+        """As the receiver does it for a visitor who asks until he is let; what was stopped before may go on then."""
+        while self.clock.now < until:
+            before = self.clock.monotonic()
+            if await self.world.regenerate(message_id):
+                self.regenerated.add(answer_id)
+                if self.stopped_at.get(answer_id, before) < before:
+                    del self.stopped_at[answer_id]
+                return
+            await asyncio.sleep(0.3)
 
     def _stop(self, answer_id: str) -> None:
         """As the receiver does it: only while the answer streams."""
