@@ -98,6 +98,8 @@ def _row(mark: str, hit: dict[str, Any]) -> None:
 def _filters(applied: dict[str, Any]) -> str:
     named = [f"conference {applied.get('conference_id', '?')}"]
     named += [f"from {start or 'the beginning'} to {end or 'the end'}" for start, end in applied.get("times", [])]
+    if applied.get("runs_at"):
+        named.append(f"not over at {applied['runs_at']}")
     if applied.get("rooms"):
         named.append("in " + " or ".join(applied["rooms"]))
     if applied.get("kind"):

@@ -18,12 +18,12 @@ from search.scoring import FETCH_FACTOR, ranked_by_all, ranked_by_facets, ranked
 from search.standing import look_up
 from search.thresholds import thresholds_for
 from services.errors import InvalidInputError, NotFoundError
-from services.vectors import AnyOf, Either, Match, Nearest, Range
+from services.vectors import AnyOf, Either, Every, Match, Nearest, Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from search.query import Found, SearchQuery
+    from search.query import Found, SearchQuery, TimeRange
     from services.embeddings.embedder import Embedder
     from services.vectors import Condition, Vectors
 
@@ -200,7 +200,7 @@ def _conditions(query: SearchQuery) -> tuple[Condition, ...]:
     where: list[Condition] = [Match("conference_id", query.conference_id)]
     if query.entity_type is EntityType.SESSIONS:
         if query.times:
-            where.append(Either(tuple(Range("start_time", span.start, span.end) for span in query.times)))
+            where.append(Either(tuple(map(_in_time, query.times))))
         if query.rooms:
             where.append(AnyOf("room", query.rooms))
     return tuple(where)
@@ -209,6 +209,11 @@ def _conditions(query: SearchQuery) -> tuple[Condition, ...]:
 def _is_narrowed(query: SearchQuery) -> bool:
     """Whether times or rooms have left fewer entities; nobody but sessions has them."""
     return query.entity_type is EntityType.SESSIONS and bool(query.times or query.rooms)
+
+
+def _in_time(span: TimeRange) -> Every:
+    begins = Range("start_time", span.start, span.end)
+    return Every((begins, Range("end_time", span.runs_at)) if span.runs_at else (begins,))
 
 
 def _filters_applied(query: SearchQuery) -> dict[str, Any]:

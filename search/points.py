@@ -41,6 +41,7 @@ PAYLOAD_INDEXES: Mapping[str, Any] = {
     "facet_key": "keyword",
     "room": "keyword",
     "start_time": "datetime",
+    "end_time": "datetime",
 }
 """What searches and deletions filter by; the values are services.vectors.store.PayloadIndex."""
 

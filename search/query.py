@@ -28,10 +28,14 @@ class SearchMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """Sessions that start at or after ``start`` and before ``end``; both with a zone, either may be open."""
+    """Sessions that start at or after ``start`` and before ``end``; both with a zone, either may be open.
+
+    With ``runs_at`` only those that end then or later: what runs at a moment began before it.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
+    runs_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,28 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from assistants.interface import Understanding
+    from search.query import TimeRange
 
 __all__ = ["Entities", "Span"]
 
 
 class Span(BaseModel):
-    """Sessions that start at or after ``start`` and before ``end``; both with an offset."""
+    """A ``TimeRange`` that can be saved; see there."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     start: datetime | None = None
     end: datetime | None = None
+    runs_at: datetime | None = None
+
+    @classmethod
+    def of(cls, found: TimeRange) -> Span:
+        """What was read out of a question."""
+        return cls(start=found.start, end=found.end, runs_at=found.runs_at)
+
+    def dump(self) -> dict[str, Any]:
+        """As a tool's argument; what is open is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 class Entities(BaseModel):

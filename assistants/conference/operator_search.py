@@ -73,5 +73,6 @@ def _row(row: dict[str, Any], hit: Found | None) -> dict[str, Any]:
 def _filters(given: SearchArguments) -> dict[str, Any]:
     """Times are [start, end] in ISO 8601, None where open."""
     times = [[span.start and span.start.isoformat(), span.end and span.end.isoformat()] for span in given.times]
-    named = {"times": times, "rooms": list(given.rooms), "kind": given.kind}
+    runs_at = next((span.runs_at.isoformat() for span in given.times if span.runs_at), None)
+    named = {"times": times, "runs_at": runs_at, "rooms": list(given.rooms), "kind": given.kind}
     return {"conference_id": given.conference_id} | {key: value for key, value in named.items() if value}

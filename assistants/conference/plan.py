@@ -88,7 +88,7 @@ def arguments(view: TurnView, tool: str) -> dict[str, Any]:
         "conference_id": view.scope_id,
         "use_faceted": understanding.search_type == SearchType.VAGUE.value,
         "mode": "auto",
-        "time_filter": [span.model_dump(mode="json") for span in entities.times] if dated and entities.times else None,
+        "time_filter": [span.dump() for span in entities.times] if dated and entities.times else None,
         "location_filter": list(entities.rooms) if dated and entities.rooms else None,
         "limit": LIMIT if entities.topic else LIMIT_LISTED,
     }

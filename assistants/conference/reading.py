@@ -74,7 +74,7 @@ class Reading:
         times = parse_times(" ".join((*days, *self.hours)), self.facts, self.clock, self.language)
         if not times.ranges:
             return self
-        spans = tuple(Span(start=span.start, end=span.end) for span in times.ranges)
+        spans = tuple(map(Span.of, times.ranges))
         return replace(self, spans=spans, time=", ".join(times.phrases), days=times.days)
 
 
@@ -87,7 +87,7 @@ def read_question(question: str, facts: ConferenceFacts, clock: datetime, langua
         language,
         clock,
         times.rest,
-        spans=tuple(Span(start=span.start, end=span.end) for span in times.ranges),
+        spans=tuple(map(Span.of, times.ranges)),
         rooms=places.rooms,
         time=", ".join(times.phrases) or None,
         location=", ".join(places.phrases) or None,

@@ -95,7 +95,7 @@ def _whole_days(times: list[dict[str, Any]]) -> list[dict[str, Any]]:
     starts = [start for start in (Span.model_validate(span).start for span in times) if start is not None]
     midnights = dict.fromkeys(start.replace(hour=0, minute=0, second=0, microsecond=0) for start in starts)
     days = (Span(start=midnight, end=midnight + timedelta(days=1)) for midnight in midnights)
-    return [day.model_dump(mode="json") for day in days]
+    return [day.dump() for day in days]
 
 
 def _is_boundless(call: ToolCall) -> bool:

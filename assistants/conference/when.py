@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Times", "parse_times"]
 
-NOW_BEFORE = timedelta(minutes=45)
-"""What runs now began within the length of a long talk: filters know when a session starts, not when it ends."""
 NOW_AFTER = timedelta(minutes=15)
+"""What begins so soon is on now for who looks for a room."""
 SOON = timedelta(minutes=90)
 """A talk and the coffee before it."""
 
@@ -96,7 +95,7 @@ def _relative_range(match: re.Match[str], kind: str, words: TimeWords, now: date
     midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
     match kind:
         case "now":
-            return TimeRange(now - NOW_BEFORE, now + NOW_AFTER)
+            return TimeRange(midnight - timedelta(days=1), now + NOW_AFTER, runs_at=now)
         case "soon":
             return TimeRange(now, now + SOON)
         case "later":

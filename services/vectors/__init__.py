@@ -2,6 +2,19 @@
 
 import services.vectors.lean_client  # noqa: F401 - for what it does, and before anything that imports qdrant-client
 from services.vectors.store import Vectors
-from services.vectors.types import AnyOf, Condition, Either, Hit, Match, Nearest, Not, Point, Range, Record
+from services.vectors.types import AnyOf, Condition, Either, Every, Hit, Match, Nearest, Not, Point, Range, Record
 
-__all__ = ["AnyOf", "Condition", "Either", "Hit", "Match", "Nearest", "Not", "Point", "Range", "Record", "Vectors"]
+__all__ = [
+    "AnyOf",
+    "Condition",
+    "Either",
+    "Every",
+    "Hit",
+    "Match",
+    "Nearest",
+    "Not",
+    "Point",
+    "Range",
+    "Record",
+    "Vectors",
+]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qdrant_client import models
 
-from services.vectors.types import AnyOf, Either, Match, Not, Range
+from services.vectors.types import AnyOf, Either, Every, Match, Not, Range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ def _condition(one: Condition) -> models.Condition:
             return models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
         case Range(key, start, end):
             return models.FieldCondition(key=key, range=models.DatetimeRange(gte=start, lt=end))
+        case Every(conditions):
+            return models.Filter(must=[_condition(each) for each in conditions])
         case Either(conditions):
             return models.Filter(should=[_condition(each) for each in conditions])
         case Not(condition):

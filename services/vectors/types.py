@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-__all__ = ["AnyOf", "Condition", "Either", "Hit", "Match", "Nearest", "Not", "Point", "Range", "Record"]
+__all__ = ["AnyOf", "Condition", "Either", "Every", "Hit", "Match", "Nearest", "Not", "Point", "Range", "Record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Every:
+    """All of ``conditions`` hold: one of the alternatives of an ``Either``."""
+
+    conditions: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Either:
     """At least one of ``conditions`` holds."""
 
-    conditions: tuple[Match | AnyOf | Range, ...]
+    conditions: tuple[Match | AnyOf | Range | Every, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Not:
     condition: Match | AnyOf | Range
 
 
-Condition = Match | AnyOf | Range | Either | Not
+Condition = Match | AnyOf | Range | Every | Either | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from assistants.conference.assistant import ConferenceAssistant
 from assistants.conference.entities import Entities
 from assistants.interface import Outcome, ToolCall, ToolOutcome, TurnView, Understanding
+from tests.assistants.sample_chat import PRAGUE
 
 if TYPE_CHECKING:
     from tests.assistants.sample_chat import Chat
@@ -277,3 +278,14 @@ async def test_hello_and_thanks_cost_nothing(chat: Chat) -> None:
         assert part in (chat.assistant.fixed_answer(seen) or "")
         assert seen.outcomes == ()
         assert chat.assistant.outcome(seen) is Outcome.CLARIFICATION
+
+
+@pytest.mark.parametrize("question", ["What is on right now?", "Which tutorial on FastAPI is running right now?"])
+async def test_what_runs_now_is_on_until_it_ends(chat: Chat, question: str) -> None:
+    """An hour after it began as well, listed or searched for; not when it is over."""
+    title = "Migrating a Web Application from Flask to FastAPI: Avoiding Pitfalls"
+    for clock, is_on in ((time(13, 40), True), (time(14, 55), True), (time(15, 20), False)):
+        now = datetime.combine(date(2024, 7, 9), clock, PRAGUE)
+        seen = await chat.ask(question, now=now)
+        first = [row["title"] for row in seen.outcomes[0].results if row.get("answers", True)]
+        assert (title in first) is is_on, clock

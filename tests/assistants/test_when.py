@@ -30,7 +30,8 @@ def said(facts: ConferenceFacts, text: str, language: str, now: datetime = WEDNE
         assert span.start is not None
         assert span.end is not None
         hours = f" {span.start:%H:%M}-{span.end:%H:%M}"
-        found.append(f"{span.start:%a}" + ("" if hours == " 00:00-00:00" else hours))
+        runs = f" not over at {span.runs_at:%H:%M}" if span.runs_at else ""
+        found.append(f"{span.start:%a}" + ("" if hours == " 00:00-00:00" else hours) + runs)
     return found
 
 
@@ -94,7 +95,7 @@ ENGLISH = [
     ("in the next hour", ["Wed 13:20-14:20"]),
     ("within the next two hours", ["Wed 13:20-15:20"]),
     ("in 30 minutes", ["Wed 13:35-14:35"]),
-    ("What is happening right now?", ["Wed 12:35-13:35"]),
+    ("What is happening right now?", ["Wed 00:00-13:35 not over at 13:20"]),
     ("what's next?", ["Wed 13:20-14:50"]),
     ("later today", ["Wed 13:20-00:00"]),
     ("tomorrow after lunch", ["Thu 14:00-18:00"]),
@@ -172,7 +173,7 @@ GERMAN = [
     ("von Mittwoch bis Freitag", ["Wed", "Thu", "Fri"]),
     ("in der nächsten Stunde", ["Wed 13:20-14:20"]),
     ("in den nächsten zwei Stunden", ["Wed 13:20-15:20"]),
-    ("Was läuft jetzt?", ["Wed 12:35-13:35"]),
+    ("Was läuft jetzt?", ["Wed 00:00-13:35 not over at 13:20"]),
     ("ab 14 Uhr", ["Wed 14:00-00:00"]),
     ("nach der Keynote", ["Wed 17:25-00:00"]),
     ("vor der Keynote am Freitag", ["Fri 00:00-09:30"]),
@@ -203,7 +204,7 @@ FRENCH = [
     ("entre 10h et 12h jeudi", ["Thu 10:00-12:00"]),
     ("de mercredi à vendredi", ["Wed", "Thu", "Fri"]),
     ("dans la prochaine heure", ["Wed 13:20-14:20"]),
-    ("maintenant", ["Wed 12:35-13:35"]),
+    ("maintenant", ["Wed 00:00-13:35 not over at 13:20"]),
     ("après la keynote", ["Wed 17:25-00:00"]),
     ("pendant la pause café", ["Wed 15:05-15:30"]),
     ("à trois heures et demie", ["Wed 15:15-16:30"]),
@@ -231,7 +232,7 @@ SPANISH = [
     ("entre las 10 y las 12 el jueves", ["Thu 10:00-12:00"]),
     ("del miércoles al viernes", ["Wed", "Thu", "Fri"]),
     ("en la próxima hora", ["Wed 13:20-14:20"]),
-    ("ahora", ["Wed 12:35-13:35"]),
+    ("ahora", ["Wed 00:00-13:35 not over at 13:20"]),
     ("después de la keynote", ["Wed 17:25-00:00"]),
     ("durante la pausa del café", ["Wed 15:05-15:30"]),
     ("a las tres y media", ["Wed 15:15-16:30"]),

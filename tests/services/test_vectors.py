@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from services.errors import ConflictError, NotFoundError, ServiceRejectedError, ServiceUnavailableError
-from services.vectors import AnyOf, Either, Match, Nearest, Not, Point, Range, Record, Vectors
+from services.vectors import AnyOf, Either, Every, Match, Nearest, Not, Point, Range, Record, Vectors
 from standins.qdrant import QdrantStandIn
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ async def test_conditions_narrow_and_all_of_them_must_hold(filled: Vectors) -> N
     two_hours = Range("start_time", NINE + timedelta(hours=1), NINE + timedelta(hours=3))
     assert await found(filled, two_hours) == [1, 2]
     assert await found(filled, Either((two_hours, Range("start_time", NINE + timedelta(hours=5))))) == [1, 2, 5]
+    first = Every((two_hours, Range("start_time", None, NINE + timedelta(hours=2))))
+    assert await found(filled, Either((first, Range("start_time", NINE + timedelta(hours=5))))) == [1, 5]
     assert await found(filled, at_least=0.97) == [0, 1, 2]
 
 

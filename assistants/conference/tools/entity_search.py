@@ -59,7 +59,7 @@ class SearchArguments(BaseModel):
     @property
     def times(self) -> tuple[TimeRange, ...]:
         """The time filter as the index takes it."""
-        return tuple(TimeRange(span.start, span.end) for span in self.time_filter or ())
+        return tuple(TimeRange(span.start, span.end, span.runs_at) for span in self.time_filter or ())
 
     @property
     def rooms(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from assistants.conference.tools.entity_search import SearchArguments
     from assistants.interface import Toolbox
+    from search.query import TimeRange
 
 __all__ = ["list_entities", "list_sessions"]
 
@@ -29,7 +30,7 @@ async def list_sessions(arguments: SearchArguments, toolbox: Toolbox) -> list[di
     """The programme in order of time, within the filters; straight from Directus, so always as it is now."""
     conditions: list[dict[str, Any]] = [{"conference_id": {"_eq": arguments.conference_id}}]
     if arguments.times:
-        conditions.append({"_or": [_span(span.start, span.end) for span in arguments.times]})
+        conditions.append({"_or": [_span(span) for span in arguments.times]})
     if arguments.rooms:
         conditions.append({"room": {"_in": list(arguments.rooms)}})
     rows = await toolbox.directus.read_items(
@@ -70,14 +71,15 @@ def _row(entity_type: EntityType, row: Mapping[str, Any], title: str) -> dict[st
     return own | shown(entity_type, row)
 
 
-def _span(start: datetime | None, end: datetime | None) -> dict[str, Any]:
+def _span(span: TimeRange) -> dict[str, Any]:
+    limits = {"_gte": _in_utc(span.start), "_lt": _in_utc(span.end)}
+    begins = {"start_time": {operator: moment for operator, moment in limits.items() if moment}}
+    return begins | ({"end_time": {"_gte": _in_utc(span.runs_at)}} if span.runs_at else {})
+
+
+def _in_utc(moment: datetime | None) -> str | None:
     """Directus compares moments: in UTC, so that no database reads a time as its own."""
-    limits: dict[str, str] = {}
-    if start is not None:
-        limits["_gte"] = start.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if end is not None:
-        limits["_lt"] = end.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return {"start_time": limits}
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _is_kind(row: Mapping[str, Any], kind: str) -> bool:

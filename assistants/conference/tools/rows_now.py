@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
     from assistants.conference.tools.entity_search import SearchArguments
     from assistants.interface import Toolbox
+    from search.query import TimeRange
 
 __all__ = ["as_they_are_now", "fits"]
 
 log = get_logger(__name__)
 
 PATIENCE_S = 0.25
-"""An idle Directus answers in some 10 ms. One that takes longer is busy, and the index is right nearly always."""
+"""Directus 12 on SQLite answers in 5 to 8 ms (p95 20 ms), and 50 such reads at once within 0.36 s. One that takes
+longer is busy, and the index is right nearly always."""
 
 _LINK = f"sessions.{SESSIONS_SPEAKERS_SESSION}"
 _READ: dict[EntityType, tuple[str, tuple[str, ...]]] = {
@@ -33,7 +35,12 @@ _READ: dict[EntityType, tuple[str, tuple[str, ...]]] = {
     EntityType.EXHIBITORS: (EXHIBITORS, ("id", "conference_id", "name", "booth_number")),
     EntityType.SPEAKERS: (
         SPEAKERS,
-        ("id", "conference_id", "name", *(f"{_LINK}.{key}" for key in ("id", "title", "start_time", "room"))),
+        (
+            "id",
+            "conference_id",
+            "name",
+            *(f"{_LINK}.{key}" for key in ("id", "title", "start_time", "end_time", "room")),
+        ),
     ),
 }
 """What visitors are sent astray by: where and when, and what it is called."""
@@ -64,16 +71,22 @@ def fits(session: Mapping[str, Any], arguments: SearchArguments) -> bool:
     """Whether a session is when and where it was asked for."""
     if arguments.rooms and session.get("room") not in arguments.rooms:
         return False
-    if not arguments.times:
-        return True
-    try:
-        start = datetime.fromisoformat(str(session.get("start_time")))
-    except ValueError:
+    start, end = _moment(session.get("start_time")), _moment(session.get("end_time"))
+    return not arguments.times or any(_holds(span, start, end) for span in arguments.times)
+
+
+def _holds(span: TimeRange, start: datetime | None, end: datetime | None) -> bool:
+    if start is None or (span.start and start < span.start) or (span.end and start >= span.end):
         return False
-    return start.tzinfo is not None and any(
-        (span.start is None or start >= span.start) and (span.end is None or start < span.end)
-        for span in arguments.times
-    )
+    return span.runs_at is None or (end is not None and end >= span.runs_at)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _with(now: Mapping[str, Any], row: dict[str, Any]) -> dict[str, Any]:
