@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from evals.conference import SAMPLE, conference_id_of, indexed, judged
 from evals.configurations import CONFIGURATIONS, ask_with
+from evals.embedders import embedders
 from evals.measures import Figure, figures
 from evals.router import evaluate_router
 from search.query import SearchQuery
-from services.embeddings.local import LocalEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from evals.questions import Judged
     from search.index import SearchIndex
@@ -28,26 +27,8 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parents[1] / "bench" / "results" / "eval.json"
 
-FASTEMBED_PATH = "ERLEAH_TEST_FASTEMBED_PATH"
-"""Where a folder with a model for fastembed lies; without it fastembed is left out."""
-
 _LIMIT = 10
 _TIMED_ROUNDS = 3
-
-
-def _embedders(chosen: Sequence[str]) -> Iterator[Embedder]:
-    if "local" in chosen:
-        yield LocalEmbedder()
-    folder = os.environ.get(FASTEMBED_PATH)
-    if "fastembed" in chosen and folder:
-        from services.embeddings.fastembed import FastembedEmbedder  # noqa: PLC0415 - an extra
-
-        yield FastembedEmbedder(model_path=Path(folder))
-    key = os.environ.get("OPENAI_API_KEY")
-    if "openai" in chosen and key:
-        from services.embeddings.openai import OpenAIEmbedder  # noqa: PLC0415 - 0.5 s that most runs do without
-
-        yield OpenAIEmbedder(model="text-embedding-3-small", dimensions=1536, api_key=key, base_url=None)
 
 
 async def evaluate(
@@ -108,7 +89,7 @@ def _table(found: Sequence[Figure]) -> str:
 
 async def _run(chosen: Sequence[str], folder: Path) -> list[Figure]:
     found: list[Figure] = []
-    for embedder in _embedders(chosen):
+    for embedder in embedders(chosen):
         print(f"{embedder.identity} …", file=sys.stderr)
         found += await evaluate(embedder, folder)
         found += await evaluate_router(embedder, folder / "queries.jsonl")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evals.questions import Judged
     from search.query import SearchResult
 
-__all__ = ["Figure", "figures", "with_confidence"]
+__all__ = ["Figure", "figures", "scores_by_search", "with_confidence"]
 
 _MEASURES = {"nDCG@10": nDCG @ 10, "recall@10": R @ 10, "MRR": RR @ 10}
 _RESAMPLES = 2_000
@@ -47,7 +47,7 @@ def figures(config: str, embedder: str, asked: Sequence[Judged], answers: Mappin
     found: list[Figure] = []
     for kind in ("specific", "vague"):
         of_kind = [one for one in asked if one.kind == kind]
-        for metric, by_key in _ranked(of_kind, answers).items():
+        for metric, by_key in scores_by_search(of_kind, {key: _ids(answer) for key, answer in answers.items()}).items():
             found.append(_figure(config, embedder, kind, metric, [by_key.get(one.key, 0.0) for one in of_kind]))
         lost = [float(not answers[one.key].results) for one in of_kind]
         found.append(_figure(config, embedder, kind, "lost", lost))
@@ -65,6 +65,25 @@ def figures(config: str, embedder: str, asked: Sequence[Judged], answers: Mappin
     return found
 
 
+def scores_by_search(asked: Sequence[Judged], ranked: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Each measure's scores by ``Judged.key``; ``ranked`` are the ids found, best first, by key as well.
+
+    A search that found nothing may be left out of the scores: it has 0.
+    """
+    judgements = {one.key: one.relevant for one in asked if one.relevant}
+    # The order is what is measured: equal scores must not be reordered by the tool.
+    run = {
+        one.key: {entity_id: 1.0 / place for place, entity_id in enumerate(ranked[one.key], start=1)}
+        for one in asked
+        if one.relevant
+    }
+    by_name: dict[str, dict[str, float]] = {name: {} for name in _MEASURES}
+    for metric in ir_measures.iter_calc(list(_MEASURES.values()), judgements, run):
+        name = next(each for each, measure in _MEASURES.items() if measure == metric.measure)
+        by_name[name][metric.query_id] = float(metric.value)
+    return by_name
+
+
 def with_confidence(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean, and the bounds of its 95 % interval by 2,000 resamplings with a fixed seed."""
     if not values:
@@ -80,16 +99,5 @@ def _figure(config: str, embedder: str, kind: str, metric: str, values: Sequence
     return Figure(config, embedder, kind, metric, value, low, high, len(values))
 
 
-def _ranked(asked: Sequence[Judged], answers: Mapping[str, SearchResult]) -> dict[str, dict[str, float]]:
-    """Each measure by search."""
-    judgements = {one.key: one.relevant for one in asked}
-    # The order is what is measured: equal scores must not be reordered by the tool.
-    run = {
-        one.key: {hit.entity_id: 1.0 / place for place, hit in enumerate(answers[one.key].results, start=1)}
-        for one in asked
-    }
-    by_name: dict[str, dict[str, float]] = {name: {} for name in _MEASURES}
-    for metric in ir_measures.iter_calc(list(_MEASURES.values()), judgements, run):
-        name = next(each for each, measure in _MEASURES.items() if measure == metric.measure)
-        by_name[name][metric.query_id] = float(metric.value)
-    return by_name
+def _ids(answer: SearchResult) -> list[str]:
+    return [hit.entity_id for hit in answer.results]

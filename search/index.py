@@ -9,6 +9,7 @@ from search.collection_names import facets_name, master_name, names_of
 from search.entity import MASTER_KEY
 from search.evidence import evidence
 from search.filler import Filler, has_subject
+from search.floors import Floors
 from search.lexicon import Wording
 from search.lexicons import Lexicons
 from search.points import point_id
@@ -59,11 +60,12 @@ class SearchIndex:
         self._vectors = vectors
         self._embedder = embedder
         self._questions = QuestionVectors(embedder)
-        self._thresholds = thresholds_for(embedder.family)
+        self._thresholds = thresholds_for(embedder.identity)
         self._checked_at: dict[str, float] = {}
         self._has_words: dict[str, bool] = {}
         self._filler = Filler(embedder)
         self._lexicons = Lexicons(vectors)
+        self._floors = Floors(vectors, embedder, self._filler)
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The entities that fit, best first; none for a conference that the index does not hold.
@@ -159,12 +161,13 @@ class SearchIndex:
         word_hits = by_words[0] if by_words else []
         found = ranked_by_all(facet_hits, master_hits, word_hits)
         weighed = evidence(text, found, wording, word_hits, filtered=_is_narrowed(query))
-        threshold = self._thresholds.auto
+        measured = self._thresholds.auto
+        threshold = await self._floors.floor(query.conference_id) if measured is None else measured
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
         subjectless = not has_subject(text)
         explain = {
             "evidence": round(weighed.strength, 4),
-            "threshold": threshold,
+            "threshold": round(threshold, 4),
             "has_subject": not subjectless,
             "words_indexed": self._has_words.get(master, False),
             "corrected": wording.corrected,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from search.entity import IndexedEntity
+from search.floors import OFF_TOPIC
 from search.index import SearchIndex
 from search.query import EntityType
 from search.writer import IndexWriter
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class WordEmbedder:
-    """A text is ``cos=0.8``: the vector at that cosine to the first axis. Other texts point along the first.
+    """A text is ``cos=0.8``: the vector at that cosine to the first axis.
 
-    ``embedded`` lists every text that was paid for.
+    Other texts point along the first, but for the off-topic ones, which are as far away as can be.
+    ``embedded`` lists every text that was paid for, but for those.
     """
 
     def __init__(self, family: str = "test", model: str = "words", dimensions: int = 2) -> None:
@@ -31,12 +33,18 @@ class WordEmbedder:
         self.embedded: list[str] = []
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        self.embedded.extend(texts)
-        cosines = [float(text.split("cos=")[1].split()[0]) if "cos=" in text else 1.0 for text in texts]
+        self.embedded.extend(text for text in texts if text not in OFF_TOPIC)
+        cosines = [_cosine(text) for text in texts]
         return [[one, math.sqrt(1 - one * one), *[0.0] * (self.dimensions - 2)] for one in cosines]
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+
+def _cosine(text: str) -> float:
+    if "cos=" in text:
+        return float(text.split("cos=")[1].split(maxsplit=1)[0])
+    return -1.0 if text in OFF_TOPIC else 1.0
 
 
 class MakeEntity(Protocol):

@@ -13,7 +13,7 @@ from search.scoring import (
     ranked_by_facets,
     ranked_by_master,
 )
-from search.thresholds import thresholds_for
+from search.thresholds import Thresholds, thresholds_for
 from services.vectors import Hit
 
 
@@ -106,9 +106,9 @@ def test_the_default_knows_entities_by_any_way() -> None:
     assert by_id["w"].parts == {"facets": 0.6, "master": 0.4, "meaning": 0.56, "words": 0.9}
 
 
-def test_each_family_has_its_thresholds_and_openai_the_published_one() -> None:
-    """0.5 for OpenAI's facets as published; a family nobody measured cuts nothing."""
-    assert thresholds_for("openai").facet == 0.5
-    assert 0 < thresholds_for("local").facet < 0.5
-    assert 0 < thresholds_for("fastembed").facet < 0.5
-    assert thresholds_for("new").facet == 0.0
+def test_each_measured_model_has_its_thresholds_and_openai_the_published_one() -> None:
+    """0.5 for OpenAI's facets as published; a model nobody measured cuts nothing by score, whatever its family."""
+    assert thresholds_for("openai-text-embedding-3-small-1536").facet == 0.5
+    assert thresholds_for("local-wordllama-256").auto is not None
+    assert thresholds_for("fastembed-all-minilm-l6-v2-384") == thresholds_for("fastembed-all-minilm-l6-v2-ab-384")
+    assert thresholds_for("fastembed-multilingual-e5-large-1024") == Thresholds(0.0, 0.0, None)

@@ -99,22 +99,22 @@ async def test_faceted_fetches_five_points_for_each_wanted_entity(
 
 
 @pytest.mark.parametrize(
-    ("family", "mode", "below", "above"),
+    ("model", "mode", "below", "above"),
     [
-        ("openai", SearchMode.FACETED, "cos=0.49", "cos=0.51"),
-        ("local", SearchMode.FACETED, "cos=0.23", "cos=0.25"),
-        ("local", SearchMode.MASTER, "cos=0.17", "cos=0.19"),
-        ("local", SearchMode.AUTO, "cos=0.13", "cos=0.17"),
-        ("fastembed", SearchMode.FACETED, "cos=0.27", "cos=0.29"),
-        ("fastembed", SearchMode.MASTER, "cos=0.27", "cos=0.29"),
-        ("fastembed", SearchMode.AUTO, "cos=0.16", "cos=0.20"),
+        ("openai-any", SearchMode.FACETED, "cos=0.49", "cos=0.51"),
+        ("local-wordllama-256", SearchMode.FACETED, "cos=0.23", "cos=0.25"),
+        ("local-wordllama-256", SearchMode.MASTER, "cos=0.17", "cos=0.19"),
+        ("local-wordllama-256", SearchMode.AUTO, "cos=0.13", "cos=0.17"),
+        ("fastembed-all-minilm-l6-v2-0a1b2c3d", SearchMode.FACETED, "cos=0.27", "cos=0.29"),
+        ("fastembed-all-minilm-l6-v2-0a1b2c3d", SearchMode.MASTER, "cos=0.27", "cos=0.29"),
+        ("fastembed-all-minilm-l6-v2-0a1b2c3d", SearchMode.AUTO, "cos=0.15", "cos=0.20"),
     ],
 )
-async def test_what_is_below_the_familys_threshold_is_not_found(
-    family: str, mode: SearchMode, *, below: str, above: str, embedder: WordEmbedder, entity: MakeEntity
+async def test_what_is_below_the_models_threshold_is_not_found(
+    model: str, mode: SearchMode, *, below: str, above: str, embedder: WordEmbedder, entity: MakeEntity
 ) -> None:
     """Nothing near enough is an empty result; a little nearer is one."""
-    embedder.family, embedder.identity = family, f"{family}-x-2"
+    embedder.identity = f"{model}-2"
     vectors = Vectors("embedded://")
     writer, index = IndexWriter(vectors, embedder), SearchIndex(vectors, embedder)
     for number, (text, expected) in enumerate(((below, []), (above, [1]))):
