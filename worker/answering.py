@@ -194,7 +194,8 @@ async def _see_through(live: LiveTurn, source: str, services: Services) -> bool:
         elif live.turn.attempt > 1 or not await services.turn_limit.turns_away(live):
             await _run(live, assistant, recorder, services)
         await settle(live, services)
-        if services.recordings is not None and not isinstance(live.signal, LeaseLost | RowGone):
+        has_run = live.task is not None  # else there is nothing to run again
+        if has_run and services.recordings is not None and not isinstance(live.signal, LeaseLost | RowGone):
             await services.recordings.keep(partial(recorder.recording, live))
     finally:
         services.watch.leave(live)

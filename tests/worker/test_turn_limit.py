@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
+from worker.recording import Recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +36,20 @@ async def test_past_the_limit_a_visitor_is_told_when_to_ask_again_and_no_model_i
     assert {"sources", "suggestions", "provider", "model", "prompt_version", "degraded"} <= set(told["metadata"])
     assert len(workshop.provider.prompts) == workshop.assistant.understand_calls == 2
     assert workshop.status_of(asked[-1]) == "answered"
+
+
+async def test_there_is_nothing_of_it_to_run_again(make_workshop: Callable[..., Workshop]) -> None:
+    """A turn that the machine ran is recorded for ``erleah replay``; one that was turned away is not."""
+    workshop = make_workshop(rate_limit_per_minute=1)
+    recordings = Recordings(workshop.redis, days=1)
+    workshop.services = replace(workshop.services, recordings=recordings)
+    conversation = workshop.conversation()
+    answered = workshop.ask(conversation_id=conversation)
+    await workshop.answer(answered)
+    blocked = workshop.ask(conversation_id=conversation)
+    await workshop.answer(blocked)
+    assert await recordings.load(answered) is not None
+    assert await recordings.load(blocked) is None
 
 
 async def test_other_conversations_are_not_held_up(make_workshop: Callable[..., Workshop]) -> None:
