@@ -19,6 +19,7 @@ mend it, how::
         ├── ProviderBrokenStreamError the stream had begun: go on with what there is, elsewhere
         ├── ProviderRefusedError      the model declined: answer without it
         └── ProviderRejectedError     never retry: bad key, bad request, unknown model
+            └── ProviderOverBudgetError  a cheaper one may: what is left of a turn's budget pays no answer of this one
 
 Steering signals of a turn (superseded, cancelled, handed over) are not errors; they live in
 ``worker/signals.py``.
@@ -42,6 +43,7 @@ __all__ = [
     "ProviderBrokenStreamError",
     "ProviderBusyError",
     "ProviderError",
+    "ProviderOverBudgetError",
     "ProviderRefusedError",
     "ProviderRejectedError",
     "RateLimitedError",
@@ -177,3 +179,9 @@ class ProviderRejectedError(ProviderError):
     """The request itself is wrong for this provider: key, model or parameters."""
 
     code = "provider_rejected"
+
+
+class ProviderOverBudgetError(ProviderRejectedError):
+    """The prompt leaves of the turn's budget too little for an answer; nothing was asked or paid."""
+
+    code = "provider_over_budget"

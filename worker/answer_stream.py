@@ -114,6 +114,11 @@ class AnswerStream:
         """Whether the answer is still being written."""
         return not self._done.done()
 
+    @property
+    def unkept_characters(self) -> int:
+        """How much of the text came after the last write of it."""
+        return max(len(self.text) - len(self.written_text or ""), 0)
+
     def show(self, text: str, fit: Callable[[str], str] = str) -> None:
         """Put the newest whole text on its way; ``fit`` makes it fit to be shown, once a write is due.
 

@@ -12,6 +12,7 @@ from services.errors import (
     ServiceRejectedError,
     ServiceUnavailableError,
 )
+from services.llm.prices import tokens_in
 from services.logging import get_logger
 from services.queue.runner import RetryLater
 from worker.answer_row import cancelled_fields, failed_fields, new_fields, question_marks
@@ -23,6 +24,7 @@ from worker.turn_store import ClaimLostError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.llm.calls import Usage
     from services.metrics import Metrics
     from worker.answer_stream import AnswerStream
     from worker.services import Services
@@ -65,6 +67,7 @@ async def settle(live: LiveTurn, services: Services) -> None:
     await services.turns.finish(live.claim, live.answer.last_row if has_rivals else None)
     if has_rivals and live.answer.last_row is not None:
         services.late_writes.suspect(live.turn.message_id, live.turn.answer_id)
+    _count_usage(live.turn.usage, services.metrics)
     if signal is not None:
         services.metrics.count("erleah_turns_called_off", signal=type(signal).__name__)
     elif live.answer.final is not None:
@@ -102,20 +105,27 @@ def _count(final: Mapping[str, Any], metrics: Metrics) -> None:
         outcome=final["outcome"],
         degraded="yes" if final["degraded"] else "no",
     )
-    usage = final["metadata"]["usage"]
-    for kind in ("input_tokens", "output_tokens", "cache_read_tokens"):
-        metrics.count("erleah_tokens", usage[kind], kind=kind.removesuffix("_tokens"))
-    metrics.count("erleah_cost_usd", usage["cost_usd"])
     metrics.observe("erleah_turn_seconds", final["total_ms"] / 1000)
     if final["first_token_ms"] is not None:
         metrics.observe("erleah_first_token_seconds", final["first_token_ms"] / 1000)
 
 
+def _count_usage(usage: Usage, metrics: Metrics) -> None:
+    """Count what a turn has cost, whichever way it ended."""
+    metrics.count("erleah_tokens", usage.input_tokens, kind="input")
+    metrics.count("erleah_tokens", usage.output_tokens, kind="output")
+    metrics.count("erleah_tokens", usage.cache_read_tokens, kind="cache_read")
+    metrics.count("erleah_cost_usd", usage.cost_usd)
+
+
 async def _end_stopped(live: LiveTurn, services: Services) -> None:
     """Write that the answer was stopped; what was written stays."""
     turn, answer = live.turn, live.answer
-    fields: dict[str, Any] = {"id": turn.answer_id, **cancelled_fields(turn, first_shown_at=answer.first_shown_at)}
     await services.pump.at_rest()
+    unkept = answer.unkept_characters
+    services.metrics.count("erleah_characters_after_stop", unkept)
+    fields: dict[str, Any] = {"id": turn.answer_id, **cancelled_fields(turn, first_shown_at=answer.first_shown_at)}
+    fields["metadata"]["tokens_after_stop"] = tokens_in(unkept)
     if not answer.exists:
         # Nothing was shown: the visitor's client still waits for this row to say how it ended.
         try:

@@ -112,7 +112,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         settings=settings,
         directus=directus,
         queue=JobQueue(redis),
-        model=make_language_model(settings, gate=BreakerGate(redis)),
+        model=make_language_model(settings, gate=BreakerGate(redis), metrics=metrics),
         toolbox=toolbox,
         assistants=assistants,
         turns=turns,

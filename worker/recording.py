@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from assistants.interface import Toolbox
     from services.directus.client import Directus
     from services.llm.calls import SchemaT
+    from services.llm.meter import Meter
     from services.settings import Settings
     from worker.turn_watch import LiveTurn
 
@@ -208,8 +209,10 @@ class Recordings:
 
 
 def prompt_record(prompt: Prompt) -> dict[str, Any]:
-    """A prompt as JSON."""
-    return asdict(prompt) | {"messages": [asdict(message) for message in prompt.messages]}
+    """A prompt as JSON; without its budget, which is told to the provider alone."""
+    record = asdict(prompt) | {"messages": [asdict(message) for message in prompt.messages]}
+    del record["budget"]
+    return record
 
 
 class _RecordingModel(LanguageModel):
@@ -240,10 +243,12 @@ class _RecordingModel(LanguageModel):
         call.value = {"value": value, "provider": parsed.provider, "model": parsed.model, "usage": usage}
         return parsed
 
-    async def stream(self, prompt: Prompt, *, offline: Callable[[], str]) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(
+        self, prompt: Prompt, *, offline: Callable[[], str], meter: Meter | None = None
+    ) -> AsyncGenerator[StreamEvent, None]:
         call = ModelCall(kind="stream", prompt=prompt_record(prompt))
         self._calls.append(call)
-        events = self._model.stream(prompt, offline=offline)
+        events = self._model.stream(prompt, offline=offline, meter=meter)
         try:
             async for event in events:
                 _take_down(event, call.events)

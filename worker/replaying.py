@@ -16,6 +16,7 @@ from services import errors
 from services.errors import ProviderError, ProviderRejectedError, ServiceUnavailableError
 from services.llm.calls import AnswerEnd, Parsed, Switch, TextDelta, Usage
 from services.llm.chain import LanguageModel
+from services.llm.meter import Meter
 from worker import machine
 from worker.answer_stream import AnswerStream
 from worker.recording import asked_of_directus, prompt_record
@@ -159,18 +160,26 @@ class _RecordedModel(LanguageModel):
         self._asked.unanswered.append("understanding: a model would be asked something else")
         raise ProviderRejectedError("replay", NOT_RECORDED)
 
-    async def stream(self, prompt: Prompt, *, offline: Callable[[], str]) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(
+        self, prompt: Prompt, *, offline: Callable[[], str], meter: Meter | None = None
+    ) -> AsyncGenerator[StreamEvent, None]:
         call = self._recorded("stream", prompt)
         if call is not None:
-            for event in call.events:
-                yield _event_of(event)
+            meter = meter or Meter()
+            for recorded in call.events:
+                event = _event_of(recorded)
+                if isinstance(event, TextDelta):
+                    meter.wrote(len(event.text))
+                elif isinstance(event, AnswerEnd):
+                    meter.pay(event.usage)
+                yield event
             if call.error is not None:
                 raise _error_of(call.error)
             if not any("end" in event for event in call.events):
                 raise TimeoutError  # the recorded turn had no more time for it
             return
         if self._live is not None:
-            async for live_event in self._live.stream(prompt, offline=offline):
+            async for live_event in self._live.stream(prompt, offline=offline, meter=meter):
                 yield live_event
             return
         self._asked.unanswered.append("answer: a model would be asked to write something else")

@@ -19,9 +19,9 @@ from anthropic import omit
 from pydantic import ValidationError
 
 from services.errors import ConfigurationError, ProviderBusyError, ProviderError, ProviderRejectedError
-from services.llm.calls import AnswerEnd, Parsed, Prompt, TextDelta, Usage
+from services.llm.calls import AnswerEnd, CallBegun, Parsed, Prompt, TextDelta, Usage
 from services.llm.failures import failure_of_status, failure_of_stream, refused, retry_after_of
-from services.llm.prices import estimated_usage, tokens_in, usage_of
+from services.llm.prices import estimated_usage, output_room, tokens_in, usage_of
 from services.llm.wording import conversation
 from services.logging import get_logger
 
@@ -105,12 +105,13 @@ class AnthropicProvider:
             raise failure
         return Parsed(value=value, provider=self.name, model=model, usage=usage)
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[TextDelta | AnswerEnd]:
+    async def stream(self, prompt: Prompt) -> AsyncIterator[CallBegun | TextDelta | AnswerEnd]:
         """Write the answer; see ``Provider.stream``."""
+        room = output_room(self.name, self._model, prompt, at_most=self._max_tokens)
         reading = _Reading(self._model)
         try:
             async with asyncio.timeout(self._timeout_s):
-                events = await self._open(prompt)
+                events = await self._open(prompt, room)
             async with events:
                 deadline = asyncio.get_running_loop().time() + self._timeout_s
                 while True:
@@ -122,10 +123,12 @@ class AnthropicProvider:
                     text = reading.read(event)
                     if text:
                         yield TextDelta(text)
+                    elif event.type == "message_start":
+                        yield CallBegun(self._model, _usage(self._model, event.message.usage, 0))
                     if reading.moved:
                         # After the yield: the time the reader takes is not the provider's.
                         deadline = asyncio.get_running_loop().time() + self._timeout_s
-            end = reading.end(self.name)
+            end = reading.end(self.name, cut="length" if room == self._max_tokens else "budget")
         except Exception as error:  # noqa: BLE001 - transport errors and broken JSON come raw out of the SDK's streams
             failure = self._failure(error)
             raise failure_of_stream(failure, begun=bool(reading.written), usage=reading.usage()) from None
@@ -135,11 +138,11 @@ class AnthropicProvider:
         """Close the connections."""
         await self._client.close()
 
-    async def _open(self, prompt: Prompt) -> anthropic.AsyncStream[RawMessageStreamEvent]:
+    async def _open(self, prompt: Prompt, max_tokens: int) -> anthropic.AsyncStream[RawMessageStreamEvent]:
         try:
             return await self._client.messages.create(
                 model=self._model,
-                max_tokens=self._max_tokens,
+                max_tokens=max_tokens,
                 system=_system(prompt),
                 messages=_messages(prompt),
                 # Without tools this means no thinking before the text: the first word comes sooner.
@@ -149,7 +152,7 @@ class AnthropicProvider:
             )
         except anthropic.BadRequestError as error:
             if self._learns_from(error, self._model):
-                return await self._open(prompt)
+                return await self._open(prompt, max_tokens)
             raise
 
     def _optional(self, model: str, name: str, value: Any) -> Any:  # noqa: ANN401 - each parameter has its own type
@@ -218,8 +221,8 @@ class _Reading:
         output = self._output_tokens or max(self._usage.output_tokens, tokens_in(self.written))
         return _usage(self._model, self._usage, output)
 
-    def end(self, provider: str) -> AnswerEnd:
-        """The proper end; raises the ProviderError for any other."""
+    def end(self, provider: str, *, cut: Literal["length", "budget"]) -> AnswerEnd:
+        """The proper end, ``cut`` where the model had no more room; raises the ProviderError for any other."""
         reason = self._stop_reason
         if reason == "refusal":
             raise refused(provider, self._category)
@@ -229,7 +232,7 @@ class _Reading:
             raise ProviderRejectedError(provider, f"{provider} wrote nothing (stop reason {reason})")
         if reason not in {"end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded"}:
             raise ProviderBusyError(provider, f"{provider}'s stream stopped for what we did not ask ({reason})")
-        stop: Literal["end", "length"] = "end" if reason in {"end_turn", "stop_sequence"} else "length"
+        stop = "end" if reason in {"end_turn", "stop_sequence"} else cut
         return AnswerEnd(provider, self._model, self.usage() or Usage(), stop)
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerEnd",
+    "Budget",
+    "CallBegun",
     "ChatMessage",
     "Parsed",
     "Prompt",
@@ -34,19 +36,28 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that calls may cost, prompts included."""
+
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """One call.
 
     ``system`` is the same for every turn of an assistant (providers cache it); ``context`` is what
     this turn found (data, never instructions); ``messages`` is the history, oldest first, ending
     with the question. ``partial`` is an answer that another provider began and could not finish:
-    the model is to go on right behind it.
+    the model is to go on right behind it. ``budget`` bounds what a provider may write, None not at all.
     """
 
     system: str
     messages: tuple[ChatMessage, ...]
     context: str = ""
     partial: str = ""
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBegun:
+    """A provider has taken a prompt in and charges for it; ``usage`` is without output."""
+
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the answer."""
 
@@ -87,12 +106,15 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnd:
-    """The proper end of an answer. ``degraded`` when no model wrote (all of) it."""
+    """The proper end of an answer. ``degraded`` when no model wrote (all of) it.
+
+    ``stop_reason`` is "length" at LLM_MAX_TOKENS, "budget" where the prompt's budget cut it short or allowed no model.
+    """
 
     provider: str
     model: str
     usage: Usage = field(default_factory=Usage)
-    stop_reason: Literal["end", "length"] = "end"
+    stop_reason: Literal["end", "length", "budget"] = "end"
     degraded: bool = False
 
 
@@ -118,8 +140,10 @@ class Provider(Protocol):
         """Ask the fast model for a ``schema``."""
         ...
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[TextDelta | AnswerEnd]:
+    def stream(self, prompt: Prompt) -> AsyncIterator[CallBegun | TextDelta | AnswerEnd]:
         """Write the answer piece by piece; ends with exactly one AnswerEnd or a ProviderError.
+
+        Says CallBegun first, as soon as the prompt is charged for.
 
         Closing the iterator ends the provider's stream and its connection at once.
         """

@@ -19,11 +19,18 @@ from typing import TYPE_CHECKING
 
 import tenacity
 
-from services.errors import ProviderBusyError, ProviderError, ProviderRefusedError, ProviderRejectedError
+from services.errors import (
+    ProviderBusyError,
+    ProviderError,
+    ProviderOverBudgetError,
+    ProviderRefusedError,
+    ProviderRejectedError,
+)
 from services.llm.anthropic import AnthropicProvider
-from services.llm.calls import AnswerEnd, Parsed, StreamEvent, Switch, TextDelta, Usage
+from services.llm.calls import AnswerEnd, CallBegun, Parsed, StreamEvent, Switch, TextDelta, Usage
 from services.llm.continuation import Continuation, kept_of
 from services.llm.gate import Gate, OpenGate
+from services.llm.meter import Meter
 from services.llm.offline import OFFLINE, READING_PACE_S, OfflineProvider
 from services.llm.openai import OpenAIProvider
 from services.logging import get_logger
@@ -32,7 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from services.llm.calls import Prompt, Provider, SchemaT
+    from services.metrics import Metrics
     from services.settings import Settings
+
+    ProviderEvent = CallBegun | TextDelta | AnswerEnd
 
 __all__ = ["LanguageModel", "make_language_model"]
 
@@ -58,10 +68,12 @@ class LanguageModel:
         providers: Sequence[Provider],
         *,
         gate: Gate | None = None,
+        metrics: Metrics | None = None,
         backoff: tenacity.wait.wait_base = _BACKOFF,
     ) -> None:
         self._providers: tuple[Provider, ...] = tuple(providers) or (OfflineProvider(),)
         self._gate: Gate = gate or OpenGate()
+        self._metrics = metrics
         self._backoff = backoff
 
     @property
@@ -102,15 +114,19 @@ class LanguageModel:
         last.usage = paid
         raise last
 
-    async def stream(self, prompt: Prompt, *, offline: Callable[[], str]) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(
+        self, prompt: Prompt, *, offline: Callable[[], str], meter: Meter | None = None
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Write an answer; ``offline`` gives its text, should no model be able to.
+
+        ``meter`` bounds what all calls may cost together, and tells what they did, however this ends.
 
         Ends with exactly one AnswerEnd. A Switch says that the answer's text is now ``kept``, and
         what follows comes behind it. Close the iterator (``contextlib.aclosing``) to stop early: that
         ends the provider's stream at once. Raises the last ProviderError only if the settings leave
         offline out and no provider could; what was shown until then stands.
         """
-        answer = _Answer(shown=prompt.partial, kept=prompt.partial)
+        answer = _Answer(meter=meter or Meter(), shown=prompt.partial, kept=prompt.partial)
         waiting = deque(self._providers)
         last: ProviderError | None = None
         while waiting:
@@ -141,14 +157,19 @@ class LanguageModel:
         is_offline = provider.name == OFFLINE
         join = Continuation("" if is_offline else answer.kept)
         lead = _paragraph_break(answer.kept) if is_offline else ""
-        event, rest = await self._open(provider, replace(prompt, partial=answer.kept), answer)
+        # What failed before has cost something, too.
+        prompt = replace(prompt, partial=answer.kept, budget=answer.meter.left)
+        event, rest = await self._open(provider, prompt, answer)
         async with _closing(rest):
             try:
-                while isinstance(event, TextDelta):
-                    text = lead + event.text if is_offline else join.feed(event.text)
-                    lead = ""
-                    for shown in answer.show(text, provider.name):
-                        yield shown
+                while not isinstance(event, AnswerEnd):
+                    if isinstance(event, TextDelta):
+                        if not is_offline:
+                            answer.meter.wrote(len(event.text))
+                        text = lead + event.text if is_offline else join.feed(event.text)
+                        lead = ""
+                        for shown in answer.show(text, provider.name):
+                            yield shown
                     event = await anext(rest)
             except ProviderError as error:
                 answer.hold(join)
@@ -162,18 +183,23 @@ class LanguageModel:
 
     async def _open(
         self, provider: Provider, prompt: Prompt, answer: _Answer
-    ) -> tuple[TextDelta | AnswerEnd, AsyncIterator[TextDelta | AnswerEnd]]:
-        """The first event and the rest, retried while nothing has been shown by this call."""
-        async for attempt in self._retrying():
-            with attempt:
-                events = provider.stream(prompt)
-                try:
-                    return await anext(events), events
-                except ProviderError as error:
-                    answer.pay(error)
-                    await self._note_failure(error, shown=0)
-                    raise
-        raise AssertionError  # tenacity reraises; this satisfies the type checker
+    ) -> tuple[ProviderEvent, AsyncIterator[ProviderEvent]]:
+        """The first piece of an answer and the rest, retried while nothing has been shown by this call."""
+
+        async def once() -> tuple[ProviderEvent, AsyncIterator[ProviderEvent]]:
+            events = provider.stream(prompt)
+            try:
+                event = await anext(events)
+                if isinstance(event, CallBegun):
+                    answer.meter.begin(event)
+                    event = await anext(events)
+            except ProviderError as error:
+                answer.pay(error)
+                await self._note_failure(error, shown=0)
+                raise
+            return event, events
+
+        return await self._retrying()(once)
 
     def _retrying(self) -> tenacity.AsyncRetrying:
         return tenacity.AsyncRetrying(
@@ -192,6 +218,8 @@ class LanguageModel:
         _log.warning(
             "provider_failed", provider=error.provider, code=error.code, reason=str(error), shown_characters=shown
         )
+        if self._metrics is not None and not isinstance(error, ProviderOverBudgetError):
+            self._metrics.count("erleah_model_failures", provider=error.provider, error=error.code)
         await self._gate.failed(error.provider, error)
 
 
@@ -199,13 +227,17 @@ class LanguageModel:
 class _Answer:
     """One answer on its way through the providers."""
 
+    meter: Meter
+
     shown: str = ""
     """What the consumer has."""
 
     kept: str = ""
     """What the next provider goes on from."""
 
-    usage: Usage = field(default_factory=Usage)
+    is_over_budget: bool = False
+    """Whether a provider was left out for what it would have cost."""
+
     broken_by: ProviderError | None = None
     """The failure after which no one has shown anything yet."""
 
@@ -234,7 +266,8 @@ class _Answer:
 
     def pay(self, error: ProviderError) -> None:
         """Add what a failed call has cost."""
-        self.usage += error.usage or Usage()
+        self.meter.pay(error.usage)
+        self.is_over_budget = self.is_over_budget or isinstance(error, ProviderOverBudgetError)
 
     def break_off(self, error: ProviderError) -> bool:
         """Decide what stays, now that a provider has failed; whether it had shown anything worth going on with."""
@@ -255,7 +288,9 @@ class _Answer:
 
     def end(self, end: AnswerEnd) -> AnswerEnd:
         """The end with the usage of all calls."""
-        return replace(end, usage=self.usage + end.usage)
+        self.meter.pay(end.usage)
+        stop_reason = "budget" if end.degraded and self.is_over_budget else end.stop_reason
+        return replace(end, usage=self.meter.usage, stop_reason=stop_reason)
 
 
 def _is_worth_a_retry(state: tenacity.RetryCallState) -> bool:
@@ -274,7 +309,7 @@ def _paragraph_break(kept: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _closing(events: AsyncIterator[TextDelta | AnswerEnd]) -> AsyncIterator[None]:
+async def _closing(events: AsyncIterator[ProviderEvent]) -> AsyncIterator[None]:
     try:
         yield
     finally:
@@ -282,7 +317,9 @@ async def _closing(events: AsyncIterator[TextDelta | AnswerEnd]) -> AsyncIterato
             await events.aclose()
 
 
-def make_language_model(settings: Settings, *, gate: Gate | None = None) -> LanguageModel:
+def make_language_model(
+    settings: Settings, *, gate: Gate | None = None, metrics: Metrics | None = None
+) -> LanguageModel:
     """The providers that LLM_PROVIDERS lists, in its order, without those that have no key."""
     providers: list[Provider] = []
     for name in settings.llm_providers:
@@ -292,4 +329,4 @@ def make_language_model(settings: Settings, *, gate: Gate | None = None) -> Lang
             providers.append(OpenAIProvider(settings))
         elif name == OFFLINE:
             providers.append(OfflineProvider(pace_s=READING_PACE_S))
-    return LanguageModel(providers, gate=gate)
+    return LanguageModel(providers, gate=gate, metrics=metrics)

@@ -14,9 +14,9 @@ from openai import omit
 from pydantic import ValidationError
 
 from services.errors import ConfigurationError, ProviderBusyError, ProviderError, ProviderRejectedError
-from services.llm.calls import AnswerEnd, Parsed, Prompt, TextDelta, Usage
+from services.llm.calls import AnswerEnd, CallBegun, Parsed, Prompt, TextDelta, Usage
 from services.llm.failures import failure_of_status, failure_of_stream, refused, retry_after_of
-from services.llm.prices import estimated_usage, usage_of
+from services.llm.prices import estimated_usage, output_room, usage_of
 from services.llm.wording import conversation
 from services.logging import get_logger
 
@@ -99,12 +99,13 @@ class OpenAIProvider:
             raise failure
         return Parsed(value=message.parsed, provider=self.name, model=self._model, usage=usage or Usage())
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[TextDelta | AnswerEnd]:
+    async def stream(self, prompt: Prompt) -> AsyncIterator[CallBegun | TextDelta | AnswerEnd]:
         """Write the answer; see ``Provider.stream``."""
+        room = output_room(self.name, self._model, prompt, at_most=self._max_tokens)
         reading = _Reading(self._model)
         try:
             async with asyncio.timeout(self._timeout_s):
-                chunks = await self._open(prompt)
+                chunks = await self._open(prompt, room)
             async with chunks:
                 deadline = asyncio.get_running_loop().time() + self._timeout_s
                 while True:
@@ -113,12 +114,14 @@ class OpenAIProvider:
                         chunk = await anext(chunks, None)
                     if chunk is None:
                         break
+                    if not reading.opened:
+                        yield CallBegun(self._model, estimated_usage(self._model, prompt))
                     text = reading.read(chunk)
                     if text:
                         yield TextDelta(text)
                         # After the yield: the time the reader takes is not the provider's.
                         deadline = asyncio.get_running_loop().time() + self._timeout_s
-            end = reading.end(self.name, prompt)
+            end = reading.end(self.name, prompt, cut="length" if room == self._max_tokens else "budget")
         except Exception as error:  # noqa: BLE001 - transport errors and broken JSON come raw out of the SDK's streams
             usage = reading.usage(prompt) if reading.opened else None
             raise failure_of_stream(self._failure(error), begun=bool(reading.written), usage=usage) from None
@@ -128,19 +131,19 @@ class OpenAIProvider:
         """Close the connections."""
         await self._client.close()
 
-    async def _open(self, prompt: Prompt) -> openai.AsyncStream[ChatCompletionChunk]:
+    async def _open(self, prompt: Prompt, max_tokens: int) -> openai.AsyncStream[ChatCompletionChunk]:
         try:
             return await self._client.chat.completions.create(
                 model=self._model,
                 messages=_messages(prompt),
-                max_completion_tokens=self._optional("max_completion_tokens", self._max_tokens),
+                max_completion_tokens=self._optional("max_completion_tokens", max_tokens),
                 temperature=self._optional("temperature", self._temperature),
                 stream_options=self._optional("stream_options", {"include_usage": True}),
                 stream=True,
             )
         except openai.BadRequestError as error:
             if self._learns_from(error):
-                return await self._open(prompt)
+                return await self._open(prompt, max_tokens)
             raise
 
     def _optional(self, name: str, value: Any) -> Any:  # noqa: ANN401 - each parameter has its own type
@@ -207,8 +210,8 @@ class _Reading:
         """What the call has cost, estimated from the texts if the stream broke before it said."""
         return _usage(self._model, self._usage) or estimated_usage(self._model, prompt, self.written)
 
-    def end(self, provider: str, prompt: Prompt) -> AnswerEnd:
-        """The proper end; raises the ProviderError for any other."""
+    def end(self, provider: str, prompt: Prompt, *, cut: Literal["length", "budget"]) -> AnswerEnd:
+        """The proper end, ``cut`` where the model had no more room; raises the ProviderError for any other."""
         reason = self._finish_reason
         if reason == "content_filter" or self._refusal:
             raise refused(provider, reason)
@@ -218,7 +221,7 @@ class _Reading:
             raise ProviderRejectedError(provider, f"{provider} wrote nothing (finish reason {reason})")
         if reason not in {"stop", "length"}:
             raise ProviderBusyError(provider, f"{provider}'s stream stopped for what we did not ask ({reason})")
-        stop: Literal["end", "length"] = "end" if reason == "stop" else "length"
+        stop = "end" if reason == "stop" else cut
         return AnswerEnd(provider, self._model, self.usage(prompt), stop)
 
 

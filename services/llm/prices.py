@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from services.errors import ProviderOverBudgetError
 from services.llm.calls import Usage
 from services.logging import get_logger
 
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
     from services.llm.calls import Prompt
 
-__all__ = ["PRICES", "Price", "estimated_usage", "price_of", "tokens_in", "usage_of"]
+__all__ = ["PRICES", "Price", "estimated_usage", "output_room", "price_of", "prompt_tokens", "tokens_in", "usage_of"]
 
 _MILLION = 1_000_000
 
 _CHARACTERS_PER_TOKEN = 4
 """English text, by OpenAI's rule of thumb (help.openai.com, "What are tokens"); other scripts have more tokens."""
+
+_LEAST_OUTPUT = 32
+"""Tokens of about one sentence: with less, the answer without a model says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,32 @@ def usage_of(model: str, *, fresh: int, output: int, written: int = 0, read: int
 
 def estimated_usage(model: str, prompt: Prompt, written: int = 0) -> Usage:
     """About what a call has used that broke before it said; ``written`` is the characters it sent."""
+    return usage_of(model, fresh=prompt_tokens(prompt), output=tokens_in(written))
+
+
+def output_room(provider: str, model: str, prompt: Prompt, *, at_most: int) -> int:
+    """How many tokens a call may write: ``at_most``, or what its prompt leaves of the budget.
+
+    The prompt counts as fresh: whether a cache knows it, only the provider can tell.
+
+    Raises ProviderOverBudgetError when too little is left for a sentence.
+    """
+    if prompt.budget is None:
+        return at_most
+    asked = estimated_usage(model, prompt)
+    room = prompt.budget.tokens - asked.input_tokens
+    price = price_of(model)
+    if price is not None:
+        room = min(room, int((prompt.budget.cost_usd - asked.cost_usd) * _MILLION / price.output))
+    if room < _LEAST_OUTPUT:
+        raise ProviderOverBudgetError(provider, f"what is left of the turn's budget pays no answer of {provider}")
+    return min(room, at_most)
+
+
+def prompt_tokens(prompt: Prompt) -> int:
+    """About how many tokens a prompt is."""
     sent = len(prompt.system) + len(prompt.context) + len(prompt.partial)
-    sent += sum(len(message.text) for message in prompt.messages)
-    return usage_of(model, fresh=tokens_in(sent), output=tokens_in(written))
+    return tokens_in(sent + sum(len(message.text) for message in prompt.messages))
 
 
 def tokens_in(characters: int) -> int:

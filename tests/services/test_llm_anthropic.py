@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -14,11 +15,13 @@ from services.errors import (
     ProviderBrokenStreamError,
     ProviderBusyError,
     ProviderError,
+    ProviderOverBudgetError,
     ProviderRefusedError,
     ProviderRejectedError,
 )
 from services.llm.anthropic import AnthropicProvider
-from services.llm.calls import AnswerEnd, ChatMessage, Prompt, TextDelta
+from services.llm.calls import AnswerEnd, Budget, CallBegun, ChatMessage, Prompt, TextDelta, Usage
+from services.llm.prices import prompt_tokens
 from services.settings import Settings
 from standins.models import Fault, FaultKind, ModelStandIn, Script
 
@@ -73,7 +76,7 @@ async def answer_of(provider: AnthropicProvider, prompt: Prompt = PROMPT) -> tup
     async for event in provider.stream(prompt):
         if isinstance(event, AnswerEnd):
             return text, event
-        text += event.text
+        text += event.text if isinstance(event, TextDelta) else ""
     pytest.fail("the stream ended without an AnswerEnd")
 
 
@@ -332,3 +335,34 @@ def test_without_a_key_the_provider_names_the_setting() -> None:
     settings = Settings(directus_api_key="d" * 20, directus_webhook_secret="w" * 20, anthropic_api_key=None)
     with pytest.raises(ConfigurationError, match="ANTHROPIC_API_KEY"):
         AnthropicProvider(settings)
+
+
+async def test_a_call_begins_with_what_its_prompt_costs(standin: ModelStandIn) -> None:
+    """Who cuts the stream off knows what was charged, without waiting for its end."""
+    standin.reply_with(Script(tokens=2000, tokens_per_second=50, input_tokens=1000, cache_read_tokens=500))
+    provider = await provider_of(standin)
+    async with contextlib.aclosing(provider.stream(PROMPT)) as events:  # type: ignore[type-var]  # a generator behind an iterator's type
+        begun = await anext(events)
+    assert isinstance(begun, CallBegun)
+    assert begun.usage == Usage(1000, 0, 500, begun.usage.cost_usd)
+    assert begun.usage.cost_usd == pytest.approx((1000 * 2.0 + 500 * 0.2) / 1e6)
+    await provider.aclose()
+
+
+async def test_a_budget_bounds_what_the_model_may_write(standin: ModelStandIn) -> None:
+    """By tokens or by money, whichever is less, with the prompt counted in; at that end it says why."""
+    provider = await provider_of(standin)
+    asked = prompt_tokens(PROMPT)
+    for budget, room in (
+        (Budget(tokens=asked + 100, cost_usd=1.0), 100),
+        (Budget(tokens=50_000, cost_usd=asked * 2e-6 + 60.5 * 10e-6), 60),
+        (Budget(tokens=50_000, cost_usd=1.0), 1024),
+    ):
+        standin.reply_with(Script(text="Cut he", stop_reason="max_tokens"))
+        _, end = await answer_of(provider, replace(PROMPT, budget=budget))
+        assert standin.requests[-1].body["max_tokens"] == room
+        assert end.stop_reason == ("budget" if room < 1024 else "length")
+    with pytest.raises(ProviderOverBudgetError):
+        await answer_of(provider, replace(PROMPT, budget=Budget(tokens=asked + 5, cost_usd=1.0)))
+    assert len(standin.requests) == 3, "nothing is asked that can't be paid"
+    await provider.aclose()

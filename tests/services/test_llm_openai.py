@@ -63,7 +63,7 @@ async def answer_of(provider: OpenAIProvider) -> tuple[str, AnswerEnd]:
     async for event in provider.stream(PROMPT):
         if isinstance(event, AnswerEnd):
             return text, event
-        text += event.text
+        text += event.text if isinstance(event, TextDelta) else ""
     pytest.fail("the stream ended without an AnswerEnd")
 
 

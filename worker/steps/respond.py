@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.errors import ProviderError
-from services.llm.calls import AnswerEnd, Switch, TextDelta, Usage
+from services.llm.calls import AnswerEnd, Budget, Switch, TextDelta
 from services.llm.continuation import kept_of
+from services.llm.meter import Meter
 from services.llm.offline import OfflineProvider
-from services.llm.prices import tokens_in
+from services.llm.prices import prompt_tokens, tokens_in
 from services.logging import get_logger
 from worker.answer_row import completed_fields, question_marks
 from worker.next_step import Finish, NextStep
@@ -21,7 +21,7 @@ from worker.turn import State
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from services.llm.calls import StreamEvent
+    from services.llm.calls import Prompt, StreamEvent
     from worker.services import StepServices
     from worker.turn import Turn
 
@@ -42,14 +42,20 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
     write is in Directus.
     """
     began = time.perf_counter()
-    if turn.degraded_because is None and _left(turn, services).is_spent:
+    prompt = services.assistant.prompt(turn.view())
+    budget = _budget_left(turn, services)
+    room = budget.tokens - prompt_tokens(prompt)
+    if turn.degraded_because is None and (room <= 0 or budget.cost_usd <= 0):
         turn.degraded_because = BUDGET
-    text, end = await _write(turn, services)
+    meter = Meter(budget)
+    try:
+        text, end = await _write(turn, _events(turn, prompt, services, meter), services, room=room)
+    finally:
+        turn.pay(meter.usage)  # what a stop or a later message cuts off has been paid for as well
     text = services.assistant.clean(text, turn.view(), whole=True)
     if not text.strip():
         text = services.assistant.offline_answer(turn.view())
-        end = AnswerEnd(provider="offline", model="template", usage=end.usage, degraded=True)
-    turn.pay(end.usage)
+        end = AnswerEnd(provider="offline", model="template", degraded=True)
     # The row needs the figure now; the machine adds the whole step's afterwards, for the log.
     turn.timings_ms[State.RESPOND.value] = round((time.perf_counter() - began) * 1000, 2)
     final = completed_fields(turn, services.assistant, end, first_shown_at=services.answer.first_shown_at)
@@ -58,24 +64,28 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
     return Finish(State.COMPLETED)
 
 
-async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd]:
-    """The text as far as it came, and how it ended; a text that was cut ends with a whole sentence."""
+async def _write(
+    turn: Turn, stream: AsyncGenerator[StreamEvent, None], services: StepServices, *, room: int
+) -> tuple[str, AnswerEnd]:
+    """The text as far as it came, and how it ended; a text that was cut ends with a whole sentence.
+
+    ``room`` is how many tokens it may have. A provider is told; it is minded here for one that does not heed it.
+    """
     text = ""
     end: AnswerEnd | None = None
-    left = _left(turn, services)
     view = turn.view()
 
     def fit(draft: str) -> str:
         return services.assistant.clean(draft, view, whole=False)
 
     try:
-        async with asyncio.timeout(left.seconds), aclosing(_events(turn, services)) as events:
+        async with asyncio.timeout(_seconds_left(turn, services)), aclosing(stream) as events:
             async for event in events:
                 match event:
                     case TextDelta(text=piece):
                         text += piece.translate(_UNSTORABLE)
                         services.answer.show(text, fit)
-                        if tokens_in(len(text)) > left.tokens:
+                        if turn.degraded_because is None and tokens_in(len(text)) > room:
                             log.warning("answer.over_budget", characters=len(text))
                             turn.degraded_because = BUDGET
                             break
@@ -92,41 +102,39 @@ async def _write(turn: Turn, services: StepServices) -> tuple[str, AnswerEnd]:
         # Only where the settings leave offline out of the providers: what was shown stands.
         log.warning("answer.no_provider", provider=error.provider, reason=str(error))
         turn.degraded_because = f"{error.provider}: {error.code}"
+    return _landed(text, end, turn)
+
+
+def _landed(text: str, end: AnswerEnd | None, turn: Turn) -> tuple[str, AnswerEnd]:
+    """What is kept of a text that was cut, by us (no end) or at its budget."""
     if end is None:
-        # What a cut stream has cost is not told by anyone; by length it is about this.
-        spent = Usage(output_tokens=tokens_in(len(text)))
-        return kept_of(text), AnswerEnd(provider="cut", model="", usage=spent, degraded=True)
+        return kept_of(text), AnswerEnd(provider="cut", model="", degraded=True)
+    if end.stop_reason == "budget":
+        log.warning("answer.over_budget", characters=len(text))
+        turn.degraded_because = BUDGET
+        if not end.degraded:  # a template is whole
+            text = kept_of(text)
     return text, end
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What a turn may still spend."""
-
-    seconds: float
-    tokens: int
-    cost_usd: float
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether no model may be asked any more."""
-        return self.tokens <= 0 or self.cost_usd <= 0
+def _seconds_left(turn: Turn, services: StepServices) -> float:
+    return max(services.settings.turn_timeout_s - (time.time() - turn.started_at) - LANDING_S, LANDING_S)
 
 
-def _left(turn: Turn, services: StepServices) -> _Left:
+def _budget_left(turn: Turn, services: StepServices) -> Budget:
+    """What the answer's calls may cost, now that the steps before it have been paid."""
     settings, paid = services.settings, turn.usage
-    return _Left(
-        seconds=max(settings.turn_timeout_s - (time.time() - turn.started_at) - LANDING_S, LANDING_S),
-        tokens=settings.turn_max_tokens - paid.input_tokens - paid.output_tokens,
-        cost_usd=settings.turn_max_cost_usd - paid.cost_usd,
+    return Budget(
+        settings.turn_max_tokens - paid.input_tokens - paid.output_tokens, settings.turn_max_cost_usd - paid.cost_usd
     )
 
 
-async def _events(turn: Turn, services: StepServices) -> AsyncGenerator[StreamEvent, None]:
+async def _events(
+    turn: Turn, prompt: Prompt, services: StepServices, meter: Meter
+) -> AsyncGenerator[StreamEvent, None]:
     """Where the answer's text comes from: a fixed one, a template, or a model."""
     view = turn.view()
     assistant = services.assistant
-    prompt = assistant.prompt(view)
     fixed = assistant.fixed_answer(view) if turn.degraded_because is None else None
     if fixed is not None:
         async for piece in OfflineProvider(fixed).stream(prompt):
@@ -135,7 +143,7 @@ async def _events(turn: Turn, services: StepServices) -> AsyncGenerator[StreamEv
         async for piece in OfflineProvider(assistant.offline_answer(view)).stream(prompt):
             yield piece
     else:
-        stream = services.model.stream(prompt, offline=lambda: assistant.offline_answer(view))
+        stream = services.model.stream(prompt, offline=lambda: assistant.offline_answer(view), meter=meter)
         async with aclosing(stream) as events:
             async for event in events:
                 yield event
