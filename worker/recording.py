@@ -28,7 +28,7 @@ from services.logging import get_logger
 from worker.turn import State, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from redis.asyncio import Redis
 
@@ -292,7 +292,7 @@ class _Reading:
 
 
 class _RecordingRedis:
-    """Redis, its ``get`` taken down; everything else is Redis's own."""
+    """Redis, its ``get`` and ``mget`` taken down; everything else is Redis's own."""
 
     def __init__(self, redis: Redis, reading: _Reading) -> None:
         self._redis = redis
@@ -302,8 +302,12 @@ class _RecordingRedis:
         return getattr(self._redis, name)
 
     async def get(self, name: str) -> Any:  # noqa: ANN401 - redis-py's
-        found = await self._redis.get(name)
-        self._reading.note(f"redis {name}", found.decode(errors="replace") if isinstance(found, bytes) else found)
+        return (await self.mget([name]))[0]
+
+    async def mget(self, names: Sequence[str]) -> list[Any]:
+        found: list[Any] = await self._redis.mget(names)
+        for name, each in zip(names, found, strict=True):
+            self._reading.note(f"redis {name}", each.decode(errors="replace") if isinstance(each, bytes) else each)
         return found
 
 

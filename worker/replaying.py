@@ -24,7 +24,7 @@ from worker.services import StepServices
 from worker.turn_store import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -253,9 +253,16 @@ class _RecordedRedis:
         found = self._reads.found("redis", f"redis {name}")
         return found.encode() if isinstance(found, str) else found
 
-    async def set(self, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - redis-py's
-        """Write nothing."""
-        return True
+    async def mget(self, names: Sequence[str]) -> list[Any]:
+        return [await self.get(name) for name in names]
+
+    def register_script(self, _script: str) -> Callable[..., Awaitable[None]]:
+        """One that writes nothing, as all of a turn's scripts do no more than keep what was read."""
+
+        async def keep_nothing(**_: Any) -> None:  # noqa: ANN401 - redis-py's
+            return
+
+        return keep_nothing
 
 
 class _RecordedDirectus:
