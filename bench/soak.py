@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bench.process import ChildProcess
     from services.redis import RedisClient
 
-__all__ = ["TURNS_PER_S", "Sample", "growth", "key_kind", "measure"]
+__all__ = ["TURNS_PER_S", "Sample", "growth", "key_kind", "kinds_of_keys", "measure"]
 
 TURNS_PER_S = 5.0
 _CONVERSATIONS = 300
@@ -75,13 +75,13 @@ async def measure(house: Installation, *, minutes: float = 20) -> list[Figure]:
         asking = asyncio.create_task(_ask(house, conversations, minutes * 60))
         try:
             await _look(house, worker, began + minutes * 60 * _WARM_UP)
-            kinds = await _kinds_of_keys(house.redis)
+            kinds = await kinds_of_keys(house.redis)
             samples = await _look(house, worker, began + minutes * 60)
             questions = await asking
         finally:
             asking.cancel()
         unanswered, strangers = await _settled(house, questions, since)
-        grown = await _kinds_of_keys(house.redis) - kinds
+        grown = await kinds_of_keys(house.redis) - kinds
         left = await house.queue.depth(Queue.TURNS)
     return [
         *growth(samples),
@@ -171,13 +171,14 @@ async def _settled(house: Installation, questions: Sequence[Question], since: st
         await asyncio.sleep(_LOOK_S)
 
 
-async def _kinds_of_keys(redis: RedisClient) -> Counter[tuple[str, str]]:
+async def kinds_of_keys(redis: RedisClient) -> Counter[tuple[str, str]]:
+    """How many keys of each kind there are now."""
     keys = [key async for key in redis.scan_iter(count=1000)]
     async with redis.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.ttl(key)
         lifetimes = await pipeline.execute()
-    return Counter(key_kind(key, ttl) for key, ttl in zip(keys, lifetimes, strict=True))
+    return Counter(key_kind(key.decode(), ttl) for key, ttl in zip(keys, lifetimes, strict=True))
 
 
 def _of(kinds: Counter[tuple[str, str]], lives: str) -> int:

@@ -10,8 +10,9 @@ import pytest
 from bench.burst import tallied
 from bench.hooks import Hooks
 from bench.live_answers import Question
-from bench.soak import Sample, growth, key_kind
+from bench.soak import Sample, growth, key_kind, kinds_of_keys
 from services.answer_ids import answer_id_of
+from services.redis import connect_redis
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 QUESTIONS = [Question(FIRST, "c", "?"), Question(SECOND, "d", "?")]
@@ -61,6 +62,17 @@ def test_open_files_are_compared_by_their_medians() -> None:
 def test_keys_are_told_apart_by_how_long_they_live(ttl_s: int, lives: str) -> None:
     """And named without the ids in them, so that growth of one kind can be seen."""
     assert key_kind(f"erleah:turn:{FIRST}", ttl_s) == (lives, "erleah:turn:*")
+
+
+async def test_the_keys_of_a_redis_are_counted_by_kind() -> None:
+    redis = connect_redis("embedded://")
+    for message_id in (FIRST, SECOND):
+        await redis.set(f"erleah:turn:{message_id}", "{}", ex=86_400)
+    await redis.hset("erleah:metrics", "a", "1")  # type: ignore[misc]  # redis-py types it as sync or async
+    try:
+        assert await kinds_of_keys(redis) == {("long", "erleah:turn:*"): 2, ("forever", "erleah:metrics"): 1}
+    finally:
+        await redis.aclose()
 
 
 async def test_a_refused_hook_is_counted_and_each_call_timed_once() -> None:
