@@ -14,45 +14,60 @@ from typing import TYPE_CHECKING
 from evals.conference import SAMPLE, conference_id_of, indexed, judged
 from evals.configurations import CONFIGURATIONS, ask_with
 from evals.embedders import embedders
-from evals.measures import Figure, figures
+from evals.measures import Figure, by_search, figures
 from evals.router import evaluate_router
 from search.query import SearchQuery
+from services.embeddings.local import LocalEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evals.measures import Answers
     from evals.questions import Judged
     from search.index import SearchIndex
     from services.embeddings.embedder import Embedder
 
 RESULTS = Path(__file__).parents[1] / "bench" / "results" / "eval.json"
 
+BASELINE = Path(__file__).with_name("baseline.json")
+"""The default with the local embedder, search by search, when it was last meant to change."""
+
 _LIMIT = 10
 _TIMED_ROUNDS = 3
 
 
-async def evaluate(
-    embedder: Embedder,
-    folder: Path = SAMPLE,
-    configurations: Sequence[str] = CONFIGURATIONS,
-    *,
-    timed: bool = True,
-) -> list[Figure]:
-    """All figures of the configurations with one embedder; the folder's index is built anew."""
+async def answers_of(
+    embedder: Embedder, folder: Path = SAMPLE, configurations: Sequence[str] = CONFIGURATIONS, *, timed: bool = False
+) -> tuple[dict[str, Answers], list[Figure]]:
+    """Every judged question's answer by configuration, and the times; the folder's index is built anew."""
     asked = judged(folder)
     conference_id = conference_id_of(folder)
-    found: list[Figure] = []
+    found: dict[str, Answers] = {}
     async with indexed(folder, embedder) as (index, vectors):
         for name in configurations:
             search = ask_with(name, index, vectors)
-            answers = {
+            found[name] = {
                 one.key: await search(SearchQuery(one.text, conference_id, one.entity_type, limit=_LIMIT))
                 for one in asked
             }
-            found += figures(name, embedder.family, asked, answers)
-        if timed and "auto" in configurations:
-            found += await _times(index, asked, conference_id, embedder.family)
-    return found
+        times = await _times(index, asked, conference_id, embedder.family) if timed else []
+    return found, times
+
+
+async def evaluate(embedder: Embedder, folder: Path = SAMPLE) -> list[Figure]:
+    """All figures of all configurations with one embedder."""
+    asked = judged(folder)
+    answers, times = await answers_of(embedder, folder, timed=True)
+    found = [one for name, of_name in answers.items() for one in figures(name, embedder.family, asked, of_name)]
+    return found + times
+
+
+async def _write_baseline() -> None:
+    """What each search of the default has now, for tests/evals/test_search_baseline.py to compare with."""
+    embedder = LocalEmbedder()
+    answers, _ = await answers_of(embedder, configurations=("auto",))
+    await embedder.aclose()
+    BASELINE.write_text(json.dumps(by_search(judged(SAMPLE), answers["auto"]), indent=1) + "\n", encoding="utf-8")
 
 
 async def _times(index: SearchIndex, asked: Sequence[Judged], conference_id: str, family: str) -> list[Figure]:
@@ -105,7 +120,11 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, default=SAMPLE, help="folder with a conference and its queries.jsonl")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--baseline", action="store_true", help="only write evals/baseline.json anew")
     given = parser.parse_args()
+    if given.baseline:
+        asyncio.run(_write_baseline())
+        return 0
     found = asyncio.run(_run(given.embedders.split(","), given.data))
     print(_table(found))
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from evals.questions import Judged
     from search.query import SearchResult
 
-__all__ = ["Figure", "figures", "scores_by_search", "with_confidence"]
+__all__ = ["Answers", "Figure", "by_search", "figures", "scores_by_search", "with_confidence"]
+
+Answers = dict[str, "SearchResult"]
+"""What was found, by ``Judged.key``."""
 
 _MEASURES = {"nDCG@10": nDCG @ 10, "recall@10": R @ 10, "MRR": RR @ 10}
 _RESAMPLES = 2_000
@@ -82,6 +85,14 @@ def scores_by_search(asked: Sequence[Judged], ranked: Mapping[str, Sequence[str]
         name = next(each for each, measure in _MEASURES.items() if measure == metric.measure)
         by_name[name][metric.query_id] = float(metric.value)
     return by_name
+
+
+def by_search(asked: Sequence[Judged], answers: Mapping[str, SearchResult]) -> dict[str, dict[str, float]]:
+    """What each search has: the measures of those with an answer, and whether it was silent (0 or 1), by key."""
+    scores = scores_by_search(asked, {key: _ids(answer) for key, answer in answers.items()})
+    answerable = [one.key for one in asked if one.relevant]
+    found = {name: {key: round(by_key.get(key, 0.0), 4) for key in answerable} for name, by_key in scores.items()}
+    return found | {"silent": {one.key: float(not answers[one.key].results) for one in asked}}
 
 
 def with_confidence(values: Sequence[float]) -> tuple[float, float, float]:

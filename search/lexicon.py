@@ -38,6 +38,10 @@ well ("patient" is not "patent"), and their meaning is the vectors' to find."""
 
 _MISTYPED_WEIGHT = 0.8
 
+_ASKING_WEIGHT = 0.5
+"""Of words that are a way of asking: "Who works at Bloomberg?" wants Bloomberg, not all that work. 0.25 does as well;
+nothing at all loses "work" where it is the subject."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -103,7 +107,7 @@ class Lexicon:
         total = 0.0
         parts = (part for token in asked for part in token.parts if part not in FUNCTION_WORDS)
         for stemmed, part in {stem(part): part for part in parts}.items():
-            weight = self.weight(stemmed)
+            weight = self.weight(stemmed) * (_ASKING_WEIGHT if stemmed in FILLER_STEMS else 1.0)
             total += weight
             weights[stemmed] = max(weights.get(stemmed, 0.0), weight)
             if not self.knows(part) and (nearest := self._nearest(part)):

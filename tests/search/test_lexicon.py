@@ -41,6 +41,13 @@ def test_rare_words_weigh_more_than_common_ones(lexicon: Lexicon) -> None:
     assert shared(lexicon, "talk compilers", TEXTS[2]) - shared(lexicon, "talk compilers", TEXTS[0]) > 0.7
 
 
+def test_a_way_of_asking_weighs_half() -> None:
+    """As rare as the subject, and still less: one text recommends, one is about compilers."""
+    weights = Lexicon(["We recommend", "compilers"]).wording("Do you recommend compilers?").weights
+    recommend, compilers = (weights[number_of(stem(word))] for word in ("recommend", "compilers"))
+    assert recommend == pytest.approx(compilers / 2)
+
+
 def test_a_word_that_came_after_the_counting_is_still_found(lexicon: Lexicon) -> None:
     """Freshness does not wait for the counts."""
     assert shared(lexicon, "zeppelins", "A new session on zeppelins") == pytest.approx(1.0)
