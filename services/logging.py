@@ -1,20 +1,24 @@
 """Structured logs: structlog, one line per event, a trace id on each line of a turn.
 
 Secrets and what people wrote stay out: callers log ids, counts and durations, and the last
-processor masks any value under a name that holds text or a key, should one slip in.
+processor masks any value under a name that holds text or a key, should one slip in. Of an exception
+its type and frames are shown, and its words only if they are ours: others may quote a question or a key.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import structlog
 
+from services.errors import ErleahError
+
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterator, MutableMapping
 
     from services.settings import Settings
 
@@ -37,12 +41,8 @@ def configure_logging(settings: Settings) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,  # the default prints local variables too
-        )
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    before_rendering: list[Any] = [] if settings.log_format == "console" else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -52,10 +52,10 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared],
+            foreign_pre_chain=[*shared, _first_line],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *before_rendering,
+                structlog.processors.ExceptionRenderer(lambda info: "\n".join(_lines_of(info[1]))),
                 renderer,
             ],
         )
@@ -84,6 +84,27 @@ def bind_trace(trace_id: str, **ids: str) -> None:
     """Put the trace id (and other ids) on every log line of the current task, and nothing else."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(trace_id=trace_id, **ids)
+
+
+def _lines_of(error: BaseException) -> Iterator[str]:
+    """An exception and what led to it: types, frames, and words where they are ours."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _lines_of(before)
+        yield "which led to:"
+    yield "Traceback (most recent call last):"
+    yield from (frame.rstrip() for frame in traceback.format_tb(error.__traceback__))
+    yield f"{type(error).__qualname__}: {error}" if isinstance(error, ErleahError) else type(error).__qualname__
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _lines_of(each)
+
+
+def _first_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Of asyncio's complaints the first line alone: the others print the task, with its exception's words."""
+    if event["logger"] == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
 
 
 def _mask_private(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

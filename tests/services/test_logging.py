@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 import structlog
 
+from services.errors import NotFoundError
 from services.logging import bind_trace, configure_logging, get_logger
 from services.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pytest
-
 
 @contextmanager
-def json_logs() -> Iterator[None]:
+def json_logs(log_format: str = "json") -> Iterator[None]:
     """Log to the stderr of this very moment, and put back what was there."""
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    configure_logging(Settings(directus_api_key="k", directus_webhook_secret="s", _env_file=None))
+    configure_logging(
+        Settings(directus_api_key="k", directus_webhook_secret="s", log_format=log_format, _env_file=None)
+    )
     try:
         yield
     finally:
@@ -56,3 +60,48 @@ def test_a_libraries_line_has_the_same_form_and_its_requests_are_quiet(capsys: p
         logging.getLogger("httpx").info("GET https://cms.example.com/items/messages?filter=secret")
         logging.getLogger("elsewhere").warning("heard")
     assert json.loads(capsys.readouterr().err)["event"] == "heard"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_an_exception_shows_where_and_not_what_it_quotes(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
+    """Type and frames of every link of the chain and of a group; the words only of our own errors."""
+    private = "my diagnosis"  # the frames show a line of the source, which is no secret
+
+    def fail() -> None:
+        raise ValueError(private)
+
+    def fail_again() -> None:
+        try:
+            fail()
+        except ValueError as error:
+            raise ExceptionGroup(private, [KeyError(private), NotFoundError("no such row")]) from error
+
+    with json_logs(log_format):
+        try:
+            fail_again()
+        except ExceptionGroup:
+            get_logger("room").exception("tool.failed")
+            logging.getLogger("elsewhere").exception("heard")
+    written = capsys.readouterr().err
+    assert "diagnosis" not in written
+    assert written.count("in fail") >= 4
+    assert written.count("KeyError") >= 2
+    assert written.count("NotFoundError: no such row") == 2
+
+
+async def test_a_task_that_nobody_awaited_shows_no_words_of_its_exception(capsys: pytest.CaptureFixture[str]) -> None:
+    private = "my diagnosis"
+
+    async def fail() -> None:
+        raise ValueError(private)
+
+    with json_logs():
+        task = asyncio.ensure_future(fail())
+        await asyncio.wait({task})
+        del task
+        gc.collect()
+        await asyncio.sleep(0)
+    written = capsys.readouterr().err
+    assert "Task exception was never retrieved" in written
+    assert "ValueError" in written
+    assert "diagnosis" not in written
