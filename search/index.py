@@ -14,7 +14,6 @@ from search.lexicon import Wording
 from search.lexicons import Lexicons
 from search.points import point_id
 from search.query import EntityType, SearchMode, SearchResult
-from search.questions import QuestionVectors
 from search.scoring import FETCH_FACTOR, ranked_by_all, ranked_by_facets, ranked_by_master, with_payload
 from search.standing import look_up
 from search.thresholds import thresholds_for
@@ -59,7 +58,6 @@ class SearchIndex:
     def __init__(self, vectors: Vectors, embedder: Embedder) -> None:
         self._vectors = vectors
         self._embedder = embedder
-        self._questions = QuestionVectors(embedder)
         self._thresholds = thresholds_for(embedder.identity)
         self._checked_at: dict[str, float] = {}
         self._has_words: dict[str, bool] = {}
@@ -70,7 +68,6 @@ class SearchIndex:
     async def search(self, query: SearchQuery) -> SearchResult:
         """The entities that fit, best first; none for a conference that the index does not hold.
 
-        The same words are embedded once, however many searches ask with them.
         Raises NotFoundError where there is no index at all, IndexMismatchError where it was built with
         another embedder, ServiceUnavailableError ("qdrant" or "embeddings"), InvalidInputError for a limit
         out of 1..100.
@@ -93,8 +90,8 @@ class SearchIndex:
             raise _not_indexed(query.conference_id) from None
 
     async def question_vector(self, text: str) -> list[float]:
-        """The unit vector of a question, embedded once for all that ask for it."""
-        return await self._questions.vector(text[:_MAX_QUESTION_CHARS])
+        """The unit vector of a question."""
+        return (await self._embedder.embed([text[:_MAX_QUESTION_CHARS]]))[0]
 
     async def check(self, entity_types: Iterable[EntityType] = EntityType) -> None:
         """Whether the index can be searched with this embedder, looked at now.

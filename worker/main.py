@@ -27,6 +27,7 @@ from search.index import SearchIndex
 from search.writer import IndexWriter
 from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
+from services.embeddings.remembering import RememberingEmbedder
 from services.errors import ConfigurationError, ErleahError, NotFoundError, ServiceUnavailableError
 from services.llm.breaker import BreakerGate
 from services.llm.chain import make_language_model
@@ -96,7 +97,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     redis = redis or connect_redis(settings.redis_url)
     owns_vectors = vectors is None
     vectors = vectors or Vectors(settings.qdrant_url, settings.qdrant_api_key)
-    embedder = make_embedder(settings)
+    embedder = RememberingEmbedder(make_embedder(settings))
     directus = Directus(settings.directus_url, settings.directus_api_key.get_secret_value())
     index = SearchIndex(vectors, embedder)
     toolbox = Toolbox(settings=settings, directus=directus, redis=redis, index=index, embedder=embedder)

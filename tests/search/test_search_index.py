@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from search.index import SearchIndex
 from search.query import EntityType, SearchMode, SearchQuery, TimeRange
 from search.thresholds import Thresholds
 from search.writer import IndexWriter
-from services.errors import IndexMismatchError, InvalidInputError, NotFoundError, ServiceUnavailableError
+from services.errors import IndexMismatchError, InvalidInputError, NotFoundError
 from services.vectors import Point, Vectors
 from tests.search.conftest import WordEmbedder
 
@@ -230,48 +229,6 @@ async def test_a_switch_to_another_embedder_is_noticed_by_a_running_reader(
     monkeypatch.setattr("search.index._CHECKED_FOR_S", 0.0)
     with pytest.raises(IndexMismatchError):
         await index.search(ask())
-
-
-async def test_a_question_is_embedded_once_however_often_it_is_asked(
-    index: SearchIndex, fill: Fill, entity: MakeEntity, embedder: WordEmbedder
-) -> None:
-    """At the same time and later, of all types; another question is its own."""
-    await fill(entity(1), entity(2, kind=EntityType.SPEAKERS))
-    embedder.embedded.clear()
-    await asyncio.gather(*(index.search(ask(entity_type=kind)) for kind in EntityType for _ in range(3)))
-    await index.search(ask())
-    assert embedder.embedded == ["q"]
-    await index.search(ask(text="another"))
-    assert embedder.embedded == ["q", "another"]
-
-
-async def test_a_failed_embedding_is_asked_for_again(
-    index: SearchIndex, fill: Fill, entity: MakeEntity, embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A failure is not remembered, nor is an asker's cancellation passed on to the others."""
-    await fill(entity(1))
-    real = embedder.embed
-
-    async def failing(texts: list[str]) -> list[list[float]]:
-        raise ServiceUnavailableError("embeddings", "away")
-
-    monkeypatch.setattr(embedder, "embed", failing)
-    with pytest.raises(ServiceUnavailableError):
-        await index.search(ask())
-    gate = asyncio.Event()
-
-    async def slow(texts: list[str]) -> list[list[float]]:
-        await gate.wait()
-        return await real(texts)
-
-    monkeypatch.setattr(embedder, "embed", slow)
-    first, second = (asyncio.create_task(index.search(ask())) for _ in range(2))
-    await asyncio.sleep(0.05)
-    first.cancel()
-    gate.set()
-    assert ids(await second) == [1]
-    with pytest.raises(asyncio.CancelledError):
-        await first
 
 
 async def test_a_question_without_end_is_cut(

@@ -1,4 +1,4 @@
-"""The vectors of questions, each paid for once."""
+"""Single texts, each embedded and paid for once."""
 
 from __future__ import annotations
 
@@ -7,25 +7,43 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.embeddings.embedder import Embedder
 
-__all__ = ["QuestionVectors"]
+__all__ = ["RememberingEmbedder"]
 
 _KEPT = 256
-"""Questions whose vectors are kept: 256 lists of 1,536 Python floats (32 bytes each with their place) are 13 MB."""
+"""Texts whose vectors are kept: 256 lists of 1,536 Python floats (32 bytes each with their place) are 13 MB."""
 
 
-class QuestionVectors:
-    """Embeds a question, and remembers: the tools of a turn ask with the same words, at the same time."""
+class RememberingEmbedder:
+    """Embeds as ``embedder`` does, and remembers single texts, which questions are.
+
+    The router, the search and the tools of a turn ask with the same words, at the same time. Batches pass
+    through: what is indexed is indexed once. The embedder is closed with this.
+    """
 
     def __init__(self, embedder: Embedder, kept: int = _KEPT) -> None:
+        self.family = embedder.family
+        self.identity = embedder.identity
+        self.dimensions = embedder.dimensions
         self._embedder = embedder
         self._kept = kept
         self._known: OrderedDict[str, list[float]] = OrderedDict()
         self._asked: dict[str, asyncio.Task[list[float]]] = {}
 
-    async def vector(self, text: str) -> list[float]:
-        """The unit vector of ``text``; raises what the embedder raises, and forgets a failure."""
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One unit vector for each text, in order; raises what the embedder raises, and forgets a failure."""
+        if len(texts) != 1:
+            return await self._embedder.embed(texts)
+        return [await self._vector(texts[0])]
+
+    async def aclose(self) -> None:
+        """Close the embedder."""
+        await self._embedder.aclose()
+
+    async def _vector(self, text: str) -> list[float]:
         known = self._known.get(text)
         if known is not None:
             self._known.move_to_end(text)
