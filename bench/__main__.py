@@ -116,6 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.list or wanted.markdown:
         print(_listed(benchmarks) if wanted.list else markdown(before))
         return 0
+    if wanted.keep and wanted.keep.exists() and any(wanted.keep.iterdir()):
+        parser.error(f"{wanted.keep} is not empty: what an earlier run kept there has other secrets")
     chosen = [each for each in benchmarks if (each.name in wanted.only if wanted.only else each.usual or wanted.all)]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="erleah-bench-") as temporary:

@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for fault in FAULTS
         if (fault.name.startswith(tuple(wanted.only)) if wanted.only else not (wanted.quick and fault.is_long))
     ]
+    if wanted.keep and wanted.keep.exists() and any(wanted.keep.iterdir()):
+        parser.error(f"{wanted.keep} is not empty: what an earlier run kept there has other secrets")
     if not chosen:
         parser.error(f"no fault begins so; there are: {', '.join(names)}")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
