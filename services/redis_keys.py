@@ -5,7 +5,7 @@ the work in flight, which the sweep asks for again.
 
 Keys of the queue, most of them named by arq:
 
-- ``erleah:queue:turns`` and ``erleah:queue:index`` (sorted sets): job ids, scored by the millisecond they
+- ``erleah:queue:turns``, ``…:index`` and ``…:reindex`` (sorted sets): job ids, scored by the millisecond they
   are due; a job that runs is due again when its lease lapses. A member lives until its job ends.
 - ``arq:job:<job id>`` (string, JSON): the job's payload. Until it ends, a day at most.
 - ``arq:in-progress:<job id>`` (string): which run holds the job. A few seconds, renewed while it runs.
@@ -30,6 +30,7 @@ __all__ = [
     "REGENERATION_LOCK_TTL_S",
     "RESULT_TTL_S",
     "SWEEP_LOCK",
+    "TURN_DONE_MARK",
     "TURN_DONE_TTL_S",
     "TURN_LEASE_TTL_S",
     "TURN_TTL_S",
@@ -57,6 +58,9 @@ TURN_TTL_S = 24 * 3600
 
 TURN_LEASE_TTL_S = 5
 """A worker that has not renewed a turn's lease for this long has lost it; recovery is promised in 10 s."""
+
+TURN_DONE_MARK = "done"
+"""What stands under the lease of a turn that has ended, behind the number of its last attempt and a colon."""
 
 TURN_DONE_TTL_S = 3600
 """For this long after its end a turn refuses a worker that slept through it (a paused machine, say)."""

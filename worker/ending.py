@@ -138,6 +138,7 @@ async def _end_stopped(live: LiveTurn, services: Services) -> None:
             fields["metadata"] |= {"previous": answer.previous}
         await services.directus.update_items("messages", [fields | {"seq": answer.seq + 1}])
     await mark(services, question_marks(turn))
+    turn.state = State.CANCELLED
 
 
 async def _adopt(answer: AnswerStream, services: Services) -> None:
@@ -159,6 +160,8 @@ async def end_failed(live: LiveTurn, apology: str) -> None:
     text = f"{answer.text}\n\n{apology}".strip()
     fields = failed_fields(live.turn, first_shown_at=answer.first_shown_at)
     await answer.finish(text, fields, question_marks(live.turn))
+    if answer.last_row is not None:
+        live.turn.state = State.FAILED
 
 
 async def mark(services: Services, marks: list[dict[str, Any]]) -> None:

@@ -116,4 +116,5 @@ class LateWrites:
     async def _restore(self, last: dict[str, Any]) -> None:
         await self._directus.update_items("messages", [last], retry=True)
         self._metrics.count("erleah_late_writes_mended")
-        log.warning("late_write.mended", answer_id=last["id"], seq=last["seq"])
+        trace_id = last["metadata"]["trace_id"]  # this is a task of the process, not of the turn
+        log.warning("late_write.mended", trace_id=trace_id, answer_id=last["id"], seq=last["seq"])

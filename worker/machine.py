@@ -5,8 +5,9 @@
                     └───────────────────────────────┘  (nothing to look up)
 
 Any state but respond may also end in respond with ``degraded_because`` set (time is up, a step
-failed): a turn lands gracefully, with what it has. ``failed`` is left for a turn that cannot even
-do that. Stops, lost leases and shutdowns are signals (worker/signals.py) and cancel the task.
+failed): a turn lands gracefully, with what it has. What keeps it even from that is not the machine's:
+worker/ending.py then ends it as ``failed`` or ``cancelled``. Stops, lost leases, refusals and shutdowns
+are signals (worker/signals.py) and cancel the task.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from services.errors import ServiceUnavailableError
 from services.logging import get_logger
-from worker.next_step import Continue, Finish, NextStep
+from worker.next_step import Continue, NextStep
 from worker.steps.execute import execute
 from worker.steps.plan import plan
 from worker.steps.reflect import reflect
@@ -51,8 +52,12 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.PLAN: frozenset({State.EXECUTE, State.RESPOND}),
     State.EXECUTE: frozenset({State.REFLECT, State.RESPOND}),
     State.REFLECT: frozenset({State.EXECUTE, State.RESPOND}),
-    State.RESPOND: frozenset({State.COMPLETED, State.FAILED}),
+    State.RESPOND: frozenset({State.COMPLETED}),
 }
+
+
+class WrongWayError(Exception):
+    """A step's defect: it leads where the table has no way. The turn is ended as failed."""
 
 
 async def run(turn: Turn, services: StepServices, save: Save) -> None:
@@ -74,13 +79,9 @@ async def _run(turn: Turn, services: StepServices, save: Save) -> None:
         state = turn.state
         next_step = await _do(turn, services)
         turn.spent(state, (time.perf_counter() - began) * 1000)
-        match next_step:
-            case Continue(state=following):
-                pass
-            case Finish(state=following):
-                pass
+        following = next_step.state
         if following not in TRANSITIONS[state]:
-            raise AssertionError(f"no way leads from {state} to {following}")
+            raise WrongWayError(f"no way leads from {state} to {following}")
         if following is State.RESPOND:
             services.speculation.call_off()
         turn.state = following

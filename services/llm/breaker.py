@@ -2,8 +2,9 @@
 
 Three failures in a row open it for a minute; then one call at a time may try (half-open), and its
 outcome closes or opens it again. The states are purgatory's; the one-at-a-time probe is ours, since
-purgatory lets every call through when a breaker is half open. Without Redis every provider may be
-asked: the breaker saves time, it guards nothing.
+purgatory lets every call through when a breaker is half open. Its version is pinned exactly: it is used
+past its public face where it is handed our Redis, and where an outcome is reported after the call, not
+around it. Without Redis every provider may be asked: the breaker saves time, it guards nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, cast
 
-from purgatory import AsyncCircuitBreakerFactory
+from purgatory import AsyncCircuitBreakerFactory, AsyncRedisUnitOfWork
 from purgatory.domain.model import HALF_OPENED, OPENED, OpenedState
-from purgatory.service._async.unit_of_work import AsyncRedisUnitOfWork
 
 from services import redis_keys
 from services.errors import ProviderBrokenStreamError, ProviderBusyError, ServiceUnavailableError

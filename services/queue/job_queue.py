@@ -73,7 +73,7 @@ class WorkerSeen:
 
 
 class JobQueue:
-    """Both queues. All methods raise ServiceUnavailableError("redis") while Redis is away."""
+    """All three queues (jobs.py). All methods raise ServiceUnavailableError("redis") while Redis is away."""
 
     def __init__(self, redis: RedisClient, *, enqueue_timeout_s: float = _ENQUEUE_TIMEOUT_S) -> None:
         """``redis`` stays its owner's, who closes it."""

@@ -1,6 +1,6 @@
 """A runner: runs the jobs of one queue in this process, and outlives Redis's absences.
 
-Several runners (turns, index) live in one worker process, each with its own limits.
+Several runners (turns, index, reindex) live in one worker process, each with its own limits.
 """
 
 from __future__ import annotations

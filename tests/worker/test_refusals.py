@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from services.answer_ids import answer_id_of
 from services.queue.runner import RetryLater
+from tests.services.test_logging import json_logs
 from tests.worker.test_answering import until
 from worker import row_writer
 
@@ -23,8 +24,17 @@ LEAST_PAUSE_S = 10.0
 """A refused turn asks no model again before this."""
 
 
+def logged(capsys: pytest.CaptureFixture[str], event: str) -> dict[str, Any]:
+    """The one line of this event."""
+    lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (found,) = [line for line in lines if line["event"] == event]
+    return found
+
+
 @pytest.mark.parametrize("action", ["create", "update", "read"])
-async def test_a_question_stays_open_while_erleah_may_not_write_its_answer(workshop: Workshop, action: str) -> None:
+async def test_a_question_stays_open_while_erleah_may_not_write_its_answer(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
     """The turn is put off, longer each time, with what it has understood; with the permission back it is answered."""
     message_id = workshop.ask()
     workshop.provider.pieces = ["word "] * 20
@@ -33,11 +43,11 @@ async def test_a_question_stays_open_while_erleah_may_not_write_its_answer(works
     await until(lambda: workshop.provider.prompts)
     workshop.directus.denied = {("messages", action)}
     pauses = []
-    with capture_logs() as lines, pytest.raises(RetryLater) as put_off:
+    with json_logs(), pytest.raises(RetryLater) as put_off:
         await asyncio.wait_for(turn, 3)
     pauses.append(put_off.value.delay_s)
-    (line,) = [line for line in lines if line["event"] == "turn.refused"]
-    assert line["log_level"] == "error"
+    line = logged(capsys, "turn.refused")
+    assert line["level"] == "error"
     assert line["reason"].endswith("run `erleah bootstrap`")
     assert workshop.status_of(message_id) is None
     if action != "read":  # without that permission the job can't begin
@@ -119,10 +129,11 @@ async def test_a_row_that_breaks_directus_for_long_is_put_off_also_where_it_is_t
     assert workshop.status_of(message_id) is None
 
 
-async def test_a_refused_row_is_told_with_its_turns_trace(workshop: Workshop) -> None:
+async def test_a_refused_row_is_told_with_its_turns_trace(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The pump writes outside the turn's task: without the trace nobody could tell whose row it was."""
     workshop.directus.denied = {("messages", "create")}
-    with capture_logs() as lines, pytest.raises(RetryLater):
+    with json_logs(), pytest.raises(RetryLater):
         await workshop.answer(workshop.ask())
-    (line,) = [line for line in lines if line["event"] == "pump.row_refused"]
-    assert line["trace_id"] == "trace-1"
+    assert logged(capsys, "pump.row_refused")["trace_id"] == "trace-1"
