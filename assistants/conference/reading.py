@@ -26,6 +26,10 @@ _TURNS_TO = re.compile(
 """"And on databases?" turns to another topic, "and for beginners?" narrows the one there is."""
 
 
+_BARE_HOURS = re.compile(r"^\W*(\d{1,2}(?::\d\d)?)\s*[-\u2013]\s*(\d{1,2}(?::\d\d)?)\W*$")
+""""11-12" as a whole question are hours; within one they may be anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One question as read against one conference.
@@ -80,7 +84,8 @@ class Reading:
 
 def read_question(question: str, facts: ConferenceFacts, clock: datetime, language: str) -> Reading:
     """Read ``question``, asked at ``clock``. Places first: "Hall 3" must not be read as three o'clock."""
-    places = parse_rooms(question, facts.rooms)
+    hours = _BARE_HOURS.match(question)
+    places = parse_rooms(f"from {hours[1]} to {hours[2]}" if hours else question, facts.rooms)
     times = parse_times(places.rest, facts, clock, language)
     return Reading(
         facts,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from services.llm.calls import ChatMessage
 
-__all__ = ["Reference", "asks_on", "find_reference", "leans_on_conversation"]
+__all__ = ["SAME_TIME", "Reference", "asks_on", "find_reference", "leans_on_conversation", "points_to_a_time"]
 
 _BEGINS = re.compile(
     r"^\W*(?:and|also|but|or|then|for|with|without|only|just|nur|seulement|uniquement|solo|sólo|"
@@ -84,6 +84,14 @@ _ASKS_ON = re.compile(
     re.IGNORECASE,
 )
 """Nobody begins a conversation with "Which room?"."""
+SAME_TIME = re.compile(
+    r"\b(?:at|around|during) (?:that|this|the(?: very)? same) time\b|"
+    r"\b(?:zur|um die) (?:selben|gleichen|gleiche|selbe) zeit\b|\bum diese zeit\b|\bgleichzeitig\b|"
+    r"\bà (?:la même heure|cette heure-là|ce moment-là)|\ben même temps\b|"
+    r"\ba (?:la misma|esa) hora\b|\bal mismo tiempo\b",
+    re.IGNORECASE,
+)
+"""What points at a time that was spoken of."""
 _SMALL_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -115,7 +123,7 @@ def leans_on_conversation(question: str, history: Sequence[ChatMessage], rest: s
     """
     if not any(message.role == "user" for message in history):
         return False
-    if asks_on(question):
+    if asks_on(question) or points_to_a_time(question):
         return True
     if rest is not None and rest != question and is_fragment(rest):
         return True
@@ -126,6 +134,11 @@ def leans_on_conversation(question: str, history: Sequence[ChatMessage], rest: s
     if len(words) <= 2 * _FEW and (_POINTS.search(plain) or any(pattern.search(plain) for pattern, _ in _ORDINALS)):
         return True
     return not words
+
+
+def points_to_a_time(question: str) -> bool:
+    """Whether it asks for what is on at the time that was spoken of."""
+    return SAME_TIME.search(question) is not None
 
 
 def is_fragment(rest: str) -> bool:

@@ -30,18 +30,21 @@ from assistants.conference.question import (
     without_advice,
 )
 from assistants.conference.reading import Reading, read_question
-from assistants.conference.reference import asks_on, find_reference, leans_on_conversation
+from assistants.conference.reference import asks_on, find_reference, leans_on_conversation, points_to_a_time
+from assistants.conference.same_time import at_the_same_time
 from assistants.interface import Guess, Understanding, Understood
 from assistants.language import LANGUAGES, LanguageGuesser
 from services.errors import ErleahError, ProviderError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from assistants.conference.mentioned import Mentioned
     from assistants.conference.model_understanding import ModelUnderstanding
     from assistants.interface import Toolbox, TurnView
     from assistants.router import Route, SemanticRouter
-    from services.llm.calls import Parsed
+    from services.llm.calls import ChatMessage, Parsed
     from services.llm.chain import LanguageModel
     from services.prompts import PromptFiles
 
@@ -126,9 +129,12 @@ class Understander:
         said = [normalise(earlier) for earlier in reference.questions]
         whole = " ".join((*said, question))
         asked = replace(now, rest="") if asks_on(question) else now
-        reading, *others = (_again(text, now) for text in said)
-        for later in (*others, asked):
-            reading = reading.gone_on_with(later)
+        reading = _again(said[0], now)
+        for later in said[1:]:
+            reading = _gone_on(reading, later, _again(later, now), history)
+        reading = _gone_on(reading, question, asked, history)
+        if points_to_a_time(question):
+            return _decided(Intent.SESSION_SEARCH, whole, reading)
         route = _answerable(await self._route(said[0]))
         wanted, other_words = kind_of_thing(question)
         if route and route.intent not in _SEARCHES and content_words(now.rest):
@@ -145,6 +151,13 @@ class Understander:
 
 
 _SEARCHES = frozenset({Intent.SESSION_SEARCH, Intent.EXHIBITOR_SEARCH, Intent.SPEAKER_SEARCH, Intent.RECOMMENDATION})
+
+
+def _gone_on(reading: Reading, question: str, asked: Reading, history: Sequence[ChatMessage]) -> Reading:
+    """What holds after one question more, which was read as ``asked``."""
+    if points_to_a_time(question):
+        return at_the_same_time(question, reading, history)
+    return reading.gone_on_with(asked)
 
 
 def _again(text: str, now: Reading) -> Reading:
@@ -206,6 +219,12 @@ def _by_route(route: Route | None, question: str, reading: Reading) -> Understan
     return understood.model_copy(update={"confidence": round(route.confidence, 4), "decided_by": "router"})
 
 
+_OF_ITSELF = re.compile(
+    r"\b(?:conference|event|congress|venue|konferenz|veranstaltung|conférence|congrès|congreso|evento)\b", re.IGNORECASE
+)
+"""What is asked of the conference itself, on whatever day."""
+
+
 def _decided(intent: Intent, question: str, reading: Reading) -> Understanding:
     facts, language = reading.facts, reading.language
     kind, without_kind = kind_in(reading.rest)
@@ -215,6 +234,8 @@ def _decided(intent: Intent, question: str, reading: Reading) -> Understanding:
     topic = subject_of(reading.rest, language) if words else ""
     if intent is Intent.SPEAKER_SEARCH and not topic and (kind or reading.spans or reading.rooms):
         intent = Intent.SESSION_SEARCH  # "who are the keynote speakers": the sessions name them
+    if intent is Intent.GENERAL_INFO and not topic and reading.spans and not _OF_ITSELF.search(question):
+        intent = Intent.SESSION_SEARCH  # "what is on on the first day after lunch?" asks for the programme
     entities = Entities(
         topics=topics_in(reading.rest),
         names=names_in(reading.rest, language),

@@ -254,3 +254,18 @@ async def test_an_endless_question_is_answered_by_its_beginning(chat: Chat) -> N
     assert view.understanding is not None
     assert len(view.understanding.query) <= 2000
     assert len(chat.assistant.prompt(view).messages[-1].text) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("question", "intent"),
+    [
+        ("What is on the first day after lunch?", "session_search"),
+        ("What's on the last day before lunch?", "session_search"),
+        ("When does the conference begin on Monday?", "general_info"),
+    ],
+)
+async def test_a_time_alone_asks_for_the_programme(chat: Chat, question: str, intent: str) -> None:
+    """Whatever the router took it for; but what is asked of the conference itself stays so."""
+    understanding = (await understood(chat, question)).understanding
+    assert understanding.intent == intent
+    assert Entities.of(understanding).times
