@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Route", "SemanticRouter"]
 
-_SURE = {"local": 0.75, "fastembed": 0.75}
+_SURE = {"local": 0.92, "fastembed": 0.88}
 """Probability from which the router decides alone, by embedder family.
 
-Chosen on the development half of ``evals/intents.tsv``, where 97 % of what lies above 0.74 (local) and 0.70
-(MiniLM int8) is right. ``python -m evals`` prints what becomes of it on the held-out half."""
+Where the lower confidence bound of its precision on the development half of ``evals/intents.tsv`` is highest
+(``evals.router.surest``); ``python -m evals`` prints what is reached on the held-out half, and docs/search.md
+says it. Retrieval starts while a model is asked, so a wrong intent costs more than a call."""
 
-_SURE_UNMEASURED = 0.75
+_SURE_UNMEASURED = 0.92
 """For embedders that could not be measured (openai): the model is asked more often."""
 
 _VECTOR_WEIGHT = 5.0

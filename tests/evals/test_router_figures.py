@@ -9,7 +9,7 @@ import pytest
 
 from assistants.conference.intents import Intent, router_examples
 from assistants.router import Route
-from evals.router import JudgedIntent, Routed, evaluate_router, lowest_sure, read_intents
+from evals.router import JudgedIntent, Routed, evaluate_router, read_intents, surest
 from services.embeddings.local import LocalEmbedder
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def test_nothing_that_is_measured_has_been_learnt() -> None:
 
 
 async def test_the_held_out_half_does_not_get_worse() -> None:
-    """84 % right when this was written, between 77 and 91; of what is decided alone, 94 %."""
+    """84 % right when this was written, between 77 and 91; of what is decided alone, 95 %, which is 43 %."""
     figures = {(one.kind, one.metric): one for one in await evaluate_router(LocalEmbedder())}
     assert figures["held out", "accuracy"].value >= 0.77
-    assert figures["held out", "precision when sure"].value >= 0.87
-    assert figures["held out", "calls saved"].value >= 0.52
+    assert figures["held out", "precision when sure"].value >= 0.9
+    assert figures["held out", "calls saved"].value >= 0.33
     assert figures["held out", "accuracy"].n == sum(one.held_out for one in read_intents())
 
 
@@ -54,12 +54,22 @@ async def test_specific_and_vague_are_told_apart_on_questions_with_a_kind(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("rights", "lowest"), [([True] * 3, 0.7), ([True, True, False], 0.8), ([False, True, True], 1.01), ([], 1.01)]
+    ("rights", "lowest"),
+    [
+        ([True] * 3, 0.7),
+        ([True] * 4 + [False], 0.6),
+        # Ten of eleven are less sure a thing than five of five; forty of forty-one are more.
+        ([True] * 5 + [False] + [True] * 5, 0.5),
+        ([True] * 5 + [False] + [True] * 35, 0.9 - 4.0),
+        ([], 1.01),
+    ],
 )
-def test_the_threshold_is_the_lowest_that_keeps_the_precision(rights: list[bool], lowest: float) -> None:
-    """What lies above it is right in 97 %; where nothing is, nothing is decided alone."""
+def test_the_threshold_is_where_the_precision_is_surest(rights: list[bool], lowest: float) -> None:
+    """Few that are right prove less than many of which one is not; the bound is below the share."""
     routed = [_routed(right=right, confidence=0.9 - place / 10) for place, right in enumerate(rights)]
-    assert lowest_sure(routed) == pytest.approx(lowest)
+    threshold, bound = surest(routed)
+    assert threshold == pytest.approx(lowest)
+    assert bound < 1.0
 
 
 def _routed(*, right: bool, confidence: float) -> Routed:
