@@ -34,10 +34,13 @@ redis.call('SET', KEYS[3], newest[2] .. ' ' .. newest[1], 'PX', ARGV[4])
 return holder
 """
 
-# KEYS: lock, waiting, newest. ARGV: message id. Returns the newest waiting message or ''.
+# KEYS: lock, waiting, newest, turn lease. ARGV: message id, done mark. Returns the newest waiting message or ''.
+# Who lost his turn to another worker frees nothing: the place in the line is that one's now.
 _LEAVE = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return '' end
+local lease = redis.call('GET', KEYS[4])
+if lease and string.sub(lease, -#ARGV[2]) ~= ARGV[2] then return '' end
 local newest = redis.call('ZRANGE', KEYS[2], -1, -1)
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 return newest[1] or ''
@@ -88,8 +91,9 @@ class ConversationLine:
         return not _text(holder)
 
     async def leave(self, place: Place) -> str | None:
-        """Free the line; the id of the newest message that waited, for whom a turn must begin now."""
-        newest = _text(await self._leave(keys=_keys(place.conversation_id), args=[place.message_id]))
+        """Free the line, if no live worker has the turn; the id of the newest message that waited, to be begun now."""
+        keys = [*_keys(place.conversation_id), redis_keys.turn_lease(place.message_id)]
+        newest = _text(await self._leave(keys=keys, args=[place.message_id, redis_keys.TURN_DONE_MARK]))
         return newest or None
 
     async def waiting_among(self, messages: Sequence[tuple[str, str]]) -> set[str]:

@@ -26,8 +26,6 @@ __all__ = ["Claim", "ClaimLostError", "TurnStore", "read_turns"]
 
 log = get_logger(__name__)
 
-_DONE = "done"
-
 # KEYS: lease. ARGV: token, lease in ms, least attempt, done mark. Returns the attempt number, or 0 if a live worker
 # holds the turn. One that has ended may be begun again (a regeneration), past the attempt that ended it.
 _CLAIM = """
@@ -111,7 +109,7 @@ class TurnStore:
         token = uuid4().hex
         attempt = await self._claim(
             keys=[redis_keys.turn_lease(message_id)],
-            args=[token, redis_keys.TURN_LEASE_TTL_S * 1000, least_attempt, _DONE],
+            args=[token, redis_keys.TURN_LEASE_TTL_S * 1000, least_attempt, redis_keys.TURN_DONE_MARK],
         )
         return Claim(message_id, int(attempt), token) if attempt else None
 
@@ -168,7 +166,7 @@ class TurnStore:
         if not message_ids:
             return set()
         found = await self._redis.mget([redis_keys.turn_lease(message_id) for message_id in message_ids])
-        done = f":{_DONE}".encode()
+        done = f":{redis_keys.TURN_DONE_MARK}".encode()
         return {
             message_id
             for message_id, held in zip(message_ids, found, strict=True)
@@ -188,7 +186,7 @@ class TurnStore:
             ],
             args=[
                 claim.value,
-                f"{claim.attempt}:{_DONE}",
+                f"{claim.attempt}:{redis_keys.TURN_DONE_MARK}",
                 redis_keys.TURN_DONE_TTL_S * 1000,
                 json.dumps(last_row) if last_row else "",
             ],

@@ -200,7 +200,7 @@ class Story:
             case "pause" if worker.is_running:
                 await worker.pause(what.size * 2)
             case "regenerate":
-                await self._regenerate(message_id, answer_id, until=self.clock.now + 3 * what.size)
+                await self._regenerate(message_id, answer_id, until=min(self.clock.now + 3 * what.size, STORM_S))
 
     async def _regenerate(self, message_id: str, answer_id: str, *, until: float) -> None:
         """As the receiver does it for a visitor who asks until he is let; what was stopped before may go on then."""

@@ -61,3 +61,20 @@ async def test_a_kept_lock_lives_on(redis: RedisClient) -> None:
     await redis.pexpire(redis_keys.conversation_lock("talk"), 100)
     await line.keep([(FIRST, claim.value)])
     assert await redis.pttl(redis_keys.conversation_lock("talk")) > 1000
+
+
+async def test_who_lost_his_turn_does_not_free_its_line(redis: RedisClient) -> None:
+    """He wakes from a pause and leaves, while another worker goes on with the same message: nobody is let in."""
+    line, turns = ConversationLine(redis), TurnStore(redis)
+    assert await line.enter(FIRST)
+    lost = await turns.claim("first")
+    assert lost is not None
+    await redis.delete(redis_keys.turn_lease("first"))
+    held = await turns.claim("first")
+    assert held is not None
+    assert not await line.enter(SECOND)
+    await turns.finish(lost)
+    assert await line.leave(FIRST) is None
+    assert not await line.enter(SECOND)
+    await turns.finish(held)
+    assert await line.leave(FIRST) == "second"
