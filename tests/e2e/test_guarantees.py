@@ -222,6 +222,12 @@ async def stopped(stack: Stack, asked: RecordedRequest, message_id: str, since: 
     row = await stack.answered(message_id)
     assert (row["status"], row["outcome"]) == ("cancelled", "cancelled")
     assert LONG.startswith(row["messageText"])
+    spent = row["metadata"]["usage"]
+    if row["messageText"]:
+        # Paid is what came, also behind what the row keeps; four characters are about a token.
+        assert spent["output_tokens"] >= len(row["messageText"]) // 4 + row["metadata"]["tokens_after_stop"]
+        assert spent["input_tokens"] > 100, "the answer's prompt is counted, not understanding's alone"
+        assert spent["cost_usd"] > 0
     await asyncio.to_thread(stack.worker.wait_for, "turn.ended", message_id=message_id, signal="Stopped")
     assert await stack.answer(message_id) == row
     assert len(await stack.answers(message_id)) == 1
