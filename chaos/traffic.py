@@ -15,7 +15,7 @@ from services.answer_ids import answer_id_of
 if TYPE_CHECKING:
     from chaos.house import House
 
-__all__ = ["Traffic"]
+__all__ = ["LOOKED_UP", "Traffic"]
 
 RATE = 2.0
 """Messages a second."""
@@ -26,8 +26,10 @@ _STILL_S = 3.0
 _AGAIN_S = 0.2
 _IDS_AT_ONCE = 40
 
+LOOKED_UP = "Which talks are about testing? {tag}"
+"""A question that finds something in the sample conference."""
 _QUESTIONS = (
-    "Which talks are about testing? {tag}",
+    LOOKED_UP,
     "Who speaks about databases? {tag}",
     "{tag} hm, and what would you do in my place?",  # the router is unsure of it: the model is asked
 )
@@ -65,14 +67,14 @@ class Traffic:
         self.conversations.append(conversation_id)
         return conversation_id
 
-    async def ask(self, conversation_id: str | None = None) -> str:
+    async def ask(self, conversation_id: str | None = None, *, question: str | None = None) -> str:
         """Write a question as any client of Directus may, into a conversation of its own if none is named; its id.
 
-        While Directus is away it tries again, as a client would.
+        ``question`` has a place for its ``{tag}``; without one it is the next of several. While Directus is away it tries again, as a client would.
         """
         self._numbers[0] += 1
         tag = f"q{self._numbers[0]}q"
-        text = _QUESTIONS[self._numbers[0] % len(_QUESTIONS)].format(tag=tag)
+        text = (question or _QUESTIONS[self._numbers[0] % len(_QUESTIONS)]).format(tag=tag)
         conversation_id = conversation_id or await self.conversation()
         message_id = str(uuid4())
         self.tags[message_id] = tag

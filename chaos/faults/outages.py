@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chaos.fault import Fault
+from chaos.traffic import LOOKED_UP
 from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ async def _qdrant_cut(scene: Scene, away_s: float, *, silently: bool = False) ->
         await asyncio.sleep(_BEFORE_S)
         cut()
         scene.injected()
-        meanwhile = await scene.traffic.ask()
+        meanwhile = await scene.traffic.ask(question=LOOKED_UP)
         await asyncio.sleep(scene.seconds(away_s))
         join()
         scene.mark()
-    behind = await scene.traffic.ask()
+    behind = await scene.traffic.ask(question=LOOKED_UP)
     await scene.traffic.settled(_SETTLED_S)
     found = {row["id"]: bool((row["metadata"] or {}).get("sources")) for row in await scene.traffic.rows()}
     if found.get(answer_id_of(meanwhile)):
