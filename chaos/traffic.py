@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -13,6 +14,8 @@ from chaos.tally import Asked
 from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from chaos.house import House
 
 __all__ = ["LOOKED_UP", "Traffic"]
@@ -70,7 +73,8 @@ class Traffic:
     async def ask(self, conversation_id: str | None = None, *, question: str | None = None) -> str:
         """Write a question as any client of Directus may, into a conversation of its own if none is named; its id.
 
-        ``question`` has a place for its ``{tag}``; without one it is the next of several. While Directus is away it tries again, as a client would.
+        ``question`` has a place for its ``{tag}``; without one it is the next of several. While Directus is away it
+        tries again, as a client would.
         """
         self._numbers[0] += 1
         tag = f"q{self._numbers[0]}q"
@@ -91,11 +95,24 @@ class Traffic:
 
     async def flow(self, seconds: float, rate: float = RATE) -> None:
         """Ask again and again; questions do not wait for each other."""
-        until = time.monotonic() + seconds
+        async with self.flowing(rate):
+            await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def flowing(self, rate: float = RATE) -> AsyncIterator[None]:
+        """Ask again and again meanwhile; what was begun is written to its end, for a question half asked is none."""
+        is_over = asyncio.Event()
         async with asyncio.TaskGroup() as questions:
-            while time.monotonic() < until:
-                questions.create_task(self.ask())
-                await asyncio.sleep(1 / rate)
+            questions.create_task(self._ask_until(is_over, questions, rate))
+            try:
+                yield
+            finally:
+                is_over.set()
+
+    async def _ask_until(self, is_over: asyncio.Event, questions: asyncio.TaskGroup, rate: float) -> None:
+        while not is_over.is_set():
+            questions.create_task(self.ask())
+            await asyncio.sleep(1 / rate)
 
     async def begun(self, message_id: str, within_s: float = 15.0) -> str:
         """Wait until some text of an answer is in Directus, and give it. Raises TimeoutError."""

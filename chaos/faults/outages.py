@@ -80,8 +80,7 @@ async def _qdrant_cut(scene: Scene, away_s: float, *, silently: bool = False) ->
 
 async def _redis_cut_off(scene: Scene, *, silently: bool) -> None:
     """One worker alone cannot reach Redis, in mid-answer: the other goes on, and what the first writes is undone."""
-    async with asyncio.TaskGroup() as together:
-        flowing = together.create_task(scene.traffic.flow(120))
+    async with scene.traffic.flowing():
         for _ in range(2):
             message_id = await scene.traffic.ask()
             await scene.traffic.begun(message_id)
@@ -93,7 +92,6 @@ async def _redis_cut_off(scene: Scene, *, silently: bool) -> None:
             await asyncio.sleep(scene.seconds(_CUT_OFF_S))
             replica.to_redis.join()
             await scene.traffic.ended(message_id)
-        flowing.cancel()
 
 
 FAULTS = (

@@ -49,8 +49,7 @@ async def _paused(scene: Scene, replica: Replica, message_id: str) -> None:
 
 
 async def _mid_answer(scene: Scene) -> None:
-    async with asyncio.TaskGroup() as together:
-        flowing = together.create_task(scene.traffic.flow(60))
+    async with scene.traffic.flowing():
         for _ in range(2):
             message_id = await scene.traffic.ask()
             await scene.traffic.begun(message_id)
@@ -59,7 +58,6 @@ async def _mid_answer(scene: Scene) -> None:
                 replica.signal(signal.SIGSTOP)
                 scene.mark()
                 await _paused(scene, replica, message_id)
-        flowing.cancel()
 
 
 async def _after_check(scene: Scene) -> None:
