@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from evals.questions import Judged
     from evals.stored import Stored
 
-__all__ = ["MIXES", "chosen_threshold", "folds", "held_out"]
+__all__ = ["MIXES", "chosen_threshold", "folds", "held_out", "ndcg_by_search"]
 
 FOLDS, ROUNDS, SEED = 5, 20, 20240708
 
@@ -61,7 +61,7 @@ def chosen_threshold(answerable: Sequence[float]) -> float:
 
 def held_out(stored: Stored) -> dict[str, tuple[float, float]]:
     """Each figure with the committed values on all questions, and held out."""
-    ndcg = {mix: _ndcg(stored, mix) for mix in MIXES}
+    ndcg = {mix: ndcg_by_search(stored, mix) for mix in MIXES}
     strength = {one.key: stored.evidence(one, Mix()) for one in stored.asked}
     chosen: dict[str, list[float]] = {name: [] for name in ("specific", "vague", "lost", "silent", "silent questions")}
     for choosing, measured in folds([one.question_id for one in stored.asked]):
@@ -102,7 +102,7 @@ def _silence(asked: Sequence[Judged], strength: dict[str, float], threshold: flo
     }
 
 
-def _ndcg(stored: Stored, mix: Mix) -> dict[str, float]:
+def ndcg_by_search(stored: Stored, mix: Mix) -> dict[str, float]:
     """nDCG@10 by search, over all entities."""
     ranked = {}
     for one in stored.asked:

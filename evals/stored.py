@@ -11,7 +11,7 @@ from evals.conference import conference_id_of, indexed, judged
 from search.entity import MASTER_KEY
 from search.evidence import evidence
 from search.facets import FACET_KEYS
-from search.filler import FILLER
+from search.filler import FILLER, leaning_to, subject_words
 from search.floors import OFF_TOPIC, floor_of
 from search.lexicon import Lexicon
 from search.query import EntityType, Found
@@ -140,7 +140,13 @@ async def store(folder: Path, embedder: Embedder) -> Stored:
                 Lexicon(profiles),
                 np.asarray(await embedder.embed(FILLER[kind])).mean(axis=0),
             )
-    vectors_of = await embedder.embed([one.text for one in asked])
-    questions = {one.key: np.asarray(vector) for one, vector in zip(asked, vectors_of, strict=True)}
+    questions = {one.key: np.asarray(await _as_searched(one.text, embedder)) for one in asked}
     off_topic = tuple(map(np.asarray, await embedder.embed(OFF_TOPIC)))
     return Stored(embedder.identity, asked, of_type, questions, off_topic)
+
+
+async def _as_searched(question: str, embedder: Embedder) -> list[float]:
+    """The question's vector as the search has it; one text a call: a quantised model's vectors depend on the batch."""
+    [whole] = await embedder.embed([question])
+    [subject] = await embedder.embed([subject_words(question) or question])
+    return leaning_to(whole, subject)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from search.collection_names import facets_name, master_name, names_of
 from search.entity import MASTER_KEY
 from search.evidence import evidence
-from search.filler import Filler, has_subject
+from search.filler import Filler, has_subject, leaning_to, subject_words
 from search.floors import Floors
 from search.lexicon import Wording
 from search.lexicons import Lexicons
@@ -146,7 +146,7 @@ class SearchIndex:
         text = query.text[:_MAX_QUESTION_CHARS]
         master, facets = master_name(query.entity_type), facets_name(query.entity_type)
         where, limit = _conditions(query), max(query.limit, _AUTO_LEAST)
-        subject = await self._filler.taken_out(vector, query.entity_type) if text.strip() else vector
+        subject = await self._subject(text, vector, query.entity_type) if text.strip() else vector
         wanted = [
             Nearest(facets, subject, limit * _AUTO_FACETS, where, only=_OF_FACETS),
             Nearest(master, subject, limit * _AUTO_MASTERS, where),
@@ -176,6 +176,13 @@ class SearchIndex:
         if subjectless or weighed.strength >= threshold:
             return SearchResult(query.mode, tuple(shown), filters, explain=explain)
         return SearchResult(query.mode, (), filters, near=tuple(shown[:_NEAR]), explain=explain)
+
+    async def _subject(self, text: str, vector: list[float], entity_type: EntityType) -> list[float]:
+        """The question's vector with more of its subject and less of the asking."""
+        words = subject_words(text)
+        if words and words != text:
+            vector = leaning_to(vector, await self.question_vector(words))
+        return await self._filler.taken_out(vector, entity_type)
 
     async def _in_full(self, master: str, found: list[Found], in_full: set[str]) -> list[Found]:
         """With whole payloads, for those that only facets had found."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from search.filler import FILLER, Filler, has_subject
+from search.filler import FILLER, Filler, has_subject, leaning_to, subject_words
 from search.query import EntityType
 
 if TYPE_CHECKING:
@@ -67,3 +67,23 @@ def test_ways_of_asking_name_no_subject(question: str) -> None:
 @pytest.mark.parametrize("question", ["Which talks are about testing?", "databases", "Wer spricht über Kafka?"])
 def test_a_question_about_something_names_it(question: str) -> None:
     assert has_subject(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("Where can I learn what the interpreter does with RAM?", "interpreter RAM"),
+        ("Which talk do you recommend?", ""),
+        ("Ada Lovelace", "Ada Lovelace"),
+        ("", ""),
+    ],
+)
+def test_the_subject_is_what_is_left_without_ways_of_asking(question: str, words: str) -> None:
+    assert subject_words(question) == words
+
+
+def test_a_question_is_drawn_towards_its_subject_and_stays_of_length_one() -> None:
+    """Nearer to the subject than before, and nearer to itself than to it."""
+    drawn = leaning_to([1.0, 0.0], [0.0, 1.0])
+    assert math.hypot(*drawn) == pytest.approx(1.0)
+    assert 0 < drawn[1] < drawn[0]
