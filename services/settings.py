@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     qdrant_url: str = "http://127.0.0.1:6333"
     qdrant_api_key: SecretStr | None = None
+    qdrant_quantized: bool = False
+    qdrant_on_disk: bool = False
 
     embedding_provider: Literal["openai", "fastembed", "local"] = "openai"
     embedding_model: str = "text-embedding-3-small"

@@ -39,7 +39,7 @@ from services.queue.runner import JobRunner
 from services.rate_limits import RateLimits
 from services.redis import RedisClient, check_redis, connect_redis
 from services.settings import load_settings
-from services.vectors import Vectors
+from services.vectors import Layout, Vectors
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
@@ -96,7 +96,8 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     """
     redis = redis or connect_redis(settings.redis_url)
     owns_vectors = vectors is None
-    vectors = vectors or Vectors(settings.qdrant_url, settings.qdrant_api_key)
+    layout = Layout(quantized=settings.qdrant_quantized, on_disk=settings.qdrant_on_disk)
+    vectors = vectors or Vectors(settings.qdrant_url, settings.qdrant_api_key, layout=layout)
     embedder = RememberingEmbedder(make_embedder(settings))
     directus = Directus(settings.directus_url, settings.directus_api_key.get_secret_value())
     index = SearchIndex(vectors, embedder)

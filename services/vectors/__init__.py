@@ -2,7 +2,20 @@
 
 import services.vectors.lean_client  # noqa: F401 - for what it does, and before anything that imports qdrant-client
 from services.vectors.store import Vectors
-from services.vectors.types import AnyOf, Condition, Either, Every, Hit, Match, Nearest, Not, Point, Range, Record
+from services.vectors.types import (
+    AnyOf,
+    Condition,
+    Either,
+    Every,
+    Hit,
+    Layout,
+    Match,
+    Nearest,
+    Not,
+    Point,
+    Range,
+    Record,
+)
 
 __all__ = [
     "AnyOf",
@@ -10,6 +23,7 @@ __all__ = [
     "Either",
     "Every",
     "Hit",
+    "Layout",
     "Match",
     "Nearest",
     "Not",

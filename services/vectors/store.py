@@ -12,7 +12,7 @@ from qdrant_client import models
 from services.errors import ConflictError, NotFoundError
 from services.vectors.engine import EmbeddedEngine, ServerEngine
 from services.vectors.filters import as_filter
-from services.vectors.types import Hit, Record
+from services.vectors.types import Hit, Layout, Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,18 +40,33 @@ _PAGE_POINTS = 256
 _IDS_IN_ONE_CALL = 500
 
 
+_PLAIN = Layout()
+
+_INT8 = models.ScalarQuantization(
+    # 0.99 is the quantile of Qdrant's own guide: the rarest hundredth of the numbers is clipped.
+    scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+)
+
+
 class Vectors:
     """Qdrant at ``url``: http(s)://..., ``embedded://PATH``, or ``embedded://`` in memory.
 
     Nothing is opened before the first call. Every method raises ServiceUnavailableError("qdrant", ...)
     when Qdrant is away, too slow or (embedded) held by another process, NotFoundError for a collection
-    that does not exist, ServiceRejectedError for what it refuses. ``transport`` is for tests.
+    that does not exist, ServiceRejectedError for what it refuses. ``layout`` is that of collections made from
+    now on. ``transport`` is for tests.
     """
 
     def __init__(
-        self, url: str, api_key: SecretStr | str | None = None, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        api_key: SecretStr | str | None = None,
+        *,
+        layout: Layout = _PLAIN,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url
+        self._layout = layout
         self._engine: Engine
         if url.startswith(EMBEDDED):
             path = url.removeprefix(EMBEDDED)
@@ -113,11 +128,18 @@ class Vectors:
         With ``words`` its points may also have a sparse vector of word weights. The embedded engine has no
         payload indexes: it reads every payload.
         """
-        params = models.VectorParams(size=size, distance=models.Distance.COSINE)
+        params = models.VectorParams(size=size, distance=models.Distance.COSINE, on_disk=self._layout.on_disk or None)
+        graph = models.HnswConfigDiff(on_disk=True) if self._layout.on_disk else None
         sparse = {_WORDS: models.SparseVectorParams()} if words else None
         try:
             await self._engine.run(
-                lambda client: client.create_collection(name, vectors_config=params, sparse_vectors_config=sparse)
+                lambda client: client.create_collection(
+                    name,
+                    vectors_config=params,
+                    sparse_vectors_config=sparse,
+                    hnsw_config=graph,
+                    quantization_config=_INT8 if self._layout.quantized else None,
+                )
             )
             made = True
         except ConflictError:

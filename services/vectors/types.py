@@ -9,7 +9,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-__all__ = ["AnyOf", "Condition", "Either", "Every", "Hit", "Match", "Nearest", "Not", "Point", "Range", "Record"]
+__all__ = [
+    "AnyOf",
+    "Condition",
+    "Either",
+    "Every",
+    "Hit",
+    "Layout",
+    "Match",
+    "Nearest",
+    "Not",
+    "Point",
+    "Range",
+    "Record",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a server keeps the vectors of the collections that are made; the embedded engine keeps them all in memory.
+
+    ``quantized``: searched as int8 in memory, the best looked at once more as they are. ``on_disk``: whole
+    vectors and the graph between them are read from disk.
+    """
+
+    quantized: bool = False
+    on_disk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
