@@ -11,6 +11,7 @@ import httpx
 
 from cli.terminal import command_settings, data, mark, run
 from search.index import SearchIndex
+from search.thresholds import thresholds_for
 from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
 from services.errors import ErleahError, ServiceUnavailableError
@@ -165,7 +166,9 @@ async def _embeddings(settings: Settings) -> str:
         vectors = await embedder.embed(["Is anybody there?"])
     finally:
         await embedder.aclose()
-    return f"{embedder.identity}: {len(vectors[0])} dimensions"
+    measured = thresholds_for(embedder.identity).auto is not None
+    silence = "" if measured else "; not measured: when to keep silent is read off the index"
+    return f"{embedder.identity}: {len(vectors[0])} dimensions{silence}"
 
 
 async def _models(settings: Settings) -> str:
