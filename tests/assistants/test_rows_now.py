@@ -96,7 +96,7 @@ class Troubled:
 
     takes_s: float = 0.0
 
-    async def read_by_ids(self, *_args: object, **_options: object) -> list[dict[str, Any]]:
+    async def read_items(self, *_args: object, **_options: object) -> list[dict[str, Any]]:
         if not self.takes_s:
             raise ServiceUnavailableError("directus", "away")
         await asyncio.sleep(self.takes_s)
