@@ -92,9 +92,9 @@ async def test_a_deleted_session_is_never_offered_again(stack: Stack, session: s
 
 
 async def test_a_changed_faq_is_in_the_next_answer(stack: Stack) -> None:
-    """The conference's own row is cached for minutes; a change drops it from the cache."""
+    """The conference's own row is cached for minutes; a change drops it. (The router knows what this one asks.)"""
     before = (await stack.call("GET", f"/items/conferences/{CONFERENCE_ID}"))["faq"]
-    question = "Is there a cloakroom for coats at the venue?"  # of the conference itself beyond doubt: no model is asked
+    question = "Is there a cloakroom for coats at the venue?"
 
     async def given() -> bool:
         asked = f"{question} ({uuid4().hex[:8]})"
