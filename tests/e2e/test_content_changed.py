@@ -34,7 +34,7 @@ async def known_in_time(known: Callable[[], Awaitable[bool]], since: float) -> N
 
 
 async def found_in_time(stack: Stack, what: Callable[[list[dict[str, Any]]], bool], since: float) -> None:
-    """Search the index alone (a turn reads Directus besides) until ``what`` is found, and assert that it was in time."""
+    """Search the index alone (a turn reads Directus besides) until ``what`` is found, and assert it was in time."""
 
     async def found() -> bool:
         return what(await stack.search(TITLE, mode="auto", limit=20))
