@@ -90,7 +90,7 @@ ANNOUNCEMENTS_TTL_S = 60
 """Nobody listens when no worker runs; runners read the queue at their start anyway."""
 
 RATE_LIMIT_PREFIX = "erleah:limit"
-"""Prefix of the keys of the ``limits`` library: questions, turns and hooks, by conversation and client, a minute each."""
+"""Prefix of the keys of the ``limits`` library: questions, turns, hooks, by conversation and client; a minute each."""
 
 BREAKER_PREFIX = "erleah:breaker:"
 """Prefix of the breakers' keys, three strings a provider: its state (JSON), its failures, a probe that is out."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
+pytestmark = pytest.mark.thorough
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stored() -> AsyncIterator[Stored]:
     embedder = LocalEmbedder()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Scores = dict[str, dict[str, float]]
 
+pytestmark = pytest.mark.thorough
+
 ASKED = judged(SAMPLE)
 OF_KIND = {kind: [one.key for one in ASKED if one.kind == kind] for kind in ("specific", "vague", "unanswerable")}
 

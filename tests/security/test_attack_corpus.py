@@ -15,6 +15,8 @@ from tests.security.conftest import CANARY, CORPUS, OTHER, OWN, OWN_HOST, QUESTI
 if TYPE_CHECKING:
     from tests.security.conftest import Attacked, Fair
 
+pytestmark = pytest.mark.thorough
+
 loop = pytest.mark.asyncio(loop_scope="module")
 
 ADDRESS = re.compile(r"(?:https?|ftp|wss?)://[^\s<>()\"]+|www\.[^\s<>()\"]+", re.IGNORECASE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from tests.worker.fault_story import ACTS, TAGS, Asked, Befalls, Case, Story
 from tests.worker.fault_verdict import Verdict
 from tests.worker.fault_world import World
 from tests.worker.virtual_time import Clock, run_in_virtual_time
+
+pytestmark = pytest.mark.thorough
 
 moments = st.integers(0, 100).map(lambda tenth: tenth / 10)
 model_faults = st.tuples(st.sampled_from(("busy", "broken", "refused", "stall")), st.integers(0, 12))
