@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
+from uuid import UUID
+
+from services.vectors import Match, Point, Vectors
 
 _PROGRAM = """
 import asyncio, sys
@@ -29,3 +33,17 @@ def test_an_index_brings_no_onnx_runtime() -> None:
         [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
+
+
+async def test_a_filters_key_is_parsed_once_for_all_points() -> None:
+    """The embedded engine would parse it for each; what is found stays the same."""
+    parse = vars(import_module("qdrant_client.local.payload_value_extractor"))["parse_json_path"]
+    vectors = Vectors("embedded://")
+    await vectors.create_collection("talks", 2, {})
+    await vectors.upsert(
+        "talks", [Point(str(UUID(int=at)), [1.0, 0.0], {"only_here": f"c{at % 2}"}) for at in range(20)]
+    )
+    parse.cache_clear()
+    assert await vectors.count("talks", (Match("only_here", "c1"),)) == 10
+    assert parse.cache_info().misses == 1
+    await vectors.aclose()
