@@ -17,9 +17,10 @@ from uuid import uuid4
 
 from bench.figure import Figure
 from services.answer_ids import answer_id_of
-from services.directus_names import CONFERENCES, CONVERSATIONS, MESSAGES
+from services.directus_names import CONFERENCES, CONVERSATIONS, EXHIBITORS, MESSAGES, SESSIONS, SPEAKERS
 from services.queue.jobs import AnswerJob
 from standins.directus import DirectusStandIn
+from standins.directus_tables import FIELDS
 from webhook.server import listen, serve
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ async def measure(house: Installation) -> list[Figure]:
 @asynccontextmanager
 async def _directus(house: Installation) -> AsyncIterator[tuple[DirectusStandIn, str]]:
     standin = DirectusStandIn()
-    conference = await house.directus.read_item(CONFERENCES, house.conference_id)
-    conference.pop("sessions", None)
-    standin.put(CONFERENCES, **conference)
+    for collection in (CONFERENCES, SESSIONS, EXHIBITORS, SPEAKERS):  # what was found is read again before it is named
+        async for row in house.directus.iterate_items(collection, fields=sorted(FIELDS[collection])):
+            standin.put(collection, **row)
     listener = listen("127.0.0.1", 0)
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(standin.app, listener, stop=stop))
