@@ -99,7 +99,9 @@ class AnswerPump:
         )
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), STATUS_CHECK_S)
+                # Not wait_for: until Python 3.12 it may swallow a cancellation, and a stopping worker would never end.
+                async with asyncio.timeout(STATUS_CHECK_S):
+                    await self._dirty.wait()
             started = time.monotonic()
             self._dirty.clear()
             try:

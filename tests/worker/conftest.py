@@ -241,9 +241,11 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
         return Workshop(services, directus_standin, scripted, assistant, redis)
 
     yield make
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    # Again and again: fakeredis waits with wait_for, which may swallow a cancellation until Python 3.12.
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.5)
     for client in open_clients:
         await client.aclose()
     with contextlib.suppress(Exception):
