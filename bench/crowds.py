@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from bench.live_answers import (
     METRICS_S,
     MODEL_S,
-    TOKENS,
-    TOKENS_PER_SECOND,
     Round,
     asked_at,
     figures,
     new_questions,
     play,
     rounds,
+    workers,
 )
 from services.directus_names import MESSAGES
 
@@ -46,11 +44,7 @@ async def fifty(house: Installation) -> list[Figure]:
 
 async def two_hundred(house: Installation) -> list[Figure]:
     """Two hundred at once, two worker processes: nobody watching, then all watched."""
-    await house.indexing()
-    async with AsyncExitStack() as stack:
-        model = await stack.enter_async_context(house.model(tokens=TOKENS, tokens_per_second=TOKENS_PER_SECOND))
-        for _ in range(2):
-            await stack.enter_async_context(house.worker(model))
+    async with workers(house, 2) as model:
         await play(house, model, 2)  # the first turns of a process load the embedder
         alone = await _unwatched(house, model, 200)
         watched = await play(house, model, 200)

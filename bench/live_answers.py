@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from services.answer_ids import answer_id_of
 from services.directus_names import CONVERSATIONS, MESSAGES, VISITOR_ROLE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from bench.installation import Installation, Model
 
@@ -41,6 +41,7 @@ __all__ = [
     "new_questions",
     "play",
     "rounds",
+    "workers",
 ]
 
 TOKENS = 300
@@ -218,14 +219,23 @@ def update_rate(seen: list[list[float]]) -> float:
     return (len({seq for _, seq in seen}) - 1) / (seen[-1][0] - seen[0][0])
 
 
-async def rounds(house: Installation, count: int, *, times: int, workers: int = 1) -> list[Round]:
-    """``times`` rounds with workers of their own, after a small one that warms them up."""
+async def rounds(house: Installation, count: int, *, times: int) -> list[Round]:
+    """``times`` rounds, after one answer that warms the worker up."""
+    async with workers(house, 1) as model:
+        await play(house, model, 1)
+        return [await play(house, model, count) for _ in range(times)]
+
+
+@asynccontextmanager
+async def workers(house: Installation, count: int) -> AsyncIterator[Model]:
+    """A model and workers of their own, with the index in a process beside them, as a Qdrant server's would be."""
     await house.indexing()
     async with AsyncExitStack() as stack:
+        qdrant = await stack.enter_async_context(house.qdrant())
         model = await stack.enter_async_context(house.model(tokens=TOKENS, tokens_per_second=TOKENS_PER_SECOND))
-        for _ in range(workers):
-            await stack.enter_async_context(house.worker(model))
-        return [await play(house, model, count) for _ in range(times)]
+        for _ in range(count):
+            await stack.enter_async_context(house.worker(model, QDRANT_URL=qdrant))
+        yield model
 
 
 async def measure(house: Installation) -> list[Figure]:
