@@ -16,6 +16,7 @@ import httpx
 from services.directus.replies import SERVICE, raise_for_status
 from services.directus.retries import RETRY_FOR_S, retrying
 from services.errors import AccessDeniedError, InvalidInputError, ServiceUnavailableError
+from services.whole_calls import WholeCalls
 
 __all__ = ["Wire"]
 
@@ -47,6 +48,7 @@ class Wire:
         base = httpx.URL(url.rstrip("/"))
         self.address = str(base.copy_with(userinfo=b""))
         self._retry_for_s = retry_for_s
+        self._calls = WholeCalls()
         self._client = httpx.AsyncClient(
             base_url=base,
             timeout=_TIMEOUTS,
@@ -104,11 +106,12 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self._calls.aclose()
         await self._client.aclose()
 
     async def _try(self, request: httpx.Request) -> httpx.Response:
         try:
-            response = await self._client.send(request)
+            response = await self._calls.run(self._client.send(request))
         except httpx.TimeoutException as error:
             msg = f"Directus at {self.address} is too slow or away ({type(error).__name__})"
             raise ServiceUnavailableError(SERVICE, msg) from error

@@ -14,6 +14,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from services.errors import ConflictError, NotFoundError, ServiceRejectedError, ServiceUnavailableError
+from services.whole_calls import WholeCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,6 +59,7 @@ class ServerEngine:
 
     def __init__(self, url: str, api_key: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         parts = urlsplit(url)
+        self._calls = WholeCalls()
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # for messages: no password
         self._client = AsyncQdrantClient(
             url=url,
@@ -79,7 +81,7 @@ class ServerEngine:
                 reraise=True,
             ):
                 with attempt:
-                    return await call(self._client)
+                    return await self._calls.run(call(self._client))
         except UnexpectedResponse as error:
             raise self._explained(error) from error
         except (ApiException, ResourceExhaustedResponse, httpx.HTTPError) as error:
@@ -90,6 +92,7 @@ class ServerEngine:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self._calls.aclose()
         await self._client.close()
 
     def _explained(self, error: UnexpectedResponse) -> Exception:

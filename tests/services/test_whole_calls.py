@@ -1,0 +1,86 @@
+"""A call that nobody waits for any more costs its client no connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.directus.client import Directus
+from services.whole_calls import WholeCalls
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_AT_ONCE = 100
+"""Three times as many calls as the client has connections."""
+
+
+@pytest_asyncio.fixture
+async def slow_server() -> AsyncIterator[str]:
+    """An HTTP server that takes its time for every answer."""
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                await asyncio.sleep(0.01)
+                body = b'{"data": []}'
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    await asyncio.wait_for(asyncio.gather(*serving), 10)
+
+
+async def test_calls_that_were_given_up_leave_their_connections_behind(slow_server: str) -> None:
+    """However many readers gave up while the pool was full, at whatever moment, the next one is served."""
+    async with Directus(slow_server, "token") as directus:
+        for round_ in range(20):
+            reads = [asyncio.create_task(directus.read_items("messages")) for _ in range(_AT_ONCE)]
+            await asyncio.sleep(0.002 * round_)
+            for read in reads:
+                read.cancel()
+            await asyncio.gather(*reads, return_exceptions=True)
+        async with asyncio.timeout(10):
+            assert await directus.read_items("messages") == []
+
+
+async def test_a_failure_that_nobody_waits_for_is_no_ones_trouble() -> None:
+    """It is not reported by the event loop as lost (warnings are errors here)."""
+    calls = WholeCalls()
+
+    async def fail() -> None:
+        await asyncio.sleep(0.01)
+        raise httpx.ReadTimeout("too slow")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await calls.run(fail())
+    await asyncio.sleep(0.05)
+    with pytest.raises(httpx.ReadTimeout):
+        await calls.run(fail())
+
+
+async def test_what_still_runs_ends_with_the_client() -> None:
+    """Closing waits for no one."""
+    calls = WholeCalls()
+    waiting = asyncio.create_task(calls.run(asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    await calls.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
