@@ -218,6 +218,7 @@ async def test_a_path_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     await vectors.aclose()
 
 
+@pytest.mark.parametrize("vectors", ["memory", "path"], indirect=True)
 async def test_the_event_loop_goes_on_while_the_embedded_engine_works(vectors: Vectors) -> None:
     """During a write of 500 points the loop takes many turns; run inline, it would take none."""
     await vectors.create_collection("many", 64, {})
