@@ -38,8 +38,8 @@ _MAX_QUESTION_CHARS = 2_000
 _AUTO_FACETS, _AUTO_MASTERS, _AUTO_WORDS = 25, 5, 3
 """Points fetched for each wanted entity in ``auto``. More than 25 facets change no figure (docs/search.md)."""
 
-_OF_FACETS = ("entity_id", "entity_type", "facet_key", "title", "name")
-"""What is asked of 250 facet points; their payloads repeat the profile's, and would be most of the search's cost."""
+_IN_BRIEF = ("entity_id", "entity_type", "facet_key", "title", "name")
+"""What is asked of 250 facets and 50 profiles; whole payloads would be most of the search's cost."""
 
 _AUTO_LEAST = 10
 """However few are wanted, as many come near as if it were ten: their scores decide whether there is an answer."""
@@ -148,8 +148,8 @@ class SearchIndex:
         where, limit = _conditions(query), max(query.limit, _AUTO_LEAST)
         subject = await self._subject(text, vector, query.entity_type) if text.strip() else vector
         wanted = [
-            Nearest(facets, subject, limit * _AUTO_FACETS, where, only=_OF_FACETS),
-            Nearest(master, subject, limit * _AUTO_MASTERS, where),
+            Nearest(facets, subject, limit * _AUTO_FACETS, where, only=_IN_BRIEF),
+            Nearest(master, subject, limit * _AUTO_MASTERS, where, only=_IN_BRIEF),
         ]
         wording = await self._wording(query, text)
         if wording.weights:
@@ -171,7 +171,7 @@ class SearchIndex:
             "unknown_names": list(weighed.unknown_names),
             "unkept": weighed.unkept,
         }
-        shown = await self._in_full(master, found[: query.limit], {hit.id for hit in (*master_hits, *word_hits)})
+        shown = await self._in_full(master, found[: query.limit], {hit.id for hit in word_hits})
         filters = _filters_applied(query)
         if subjectless or weighed.strength >= threshold:
             return SearchResult(query.mode, tuple(shown), filters, explain=explain)

@@ -27,6 +27,10 @@ T = TypeVar("T")
 _TIMEOUT_S = 30
 """For writes and upkeep; searches ask for less."""
 
+_LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+"""A search's answer is 1 MB of objects while it is read, and one process reads one at a time anyway. Without limits of
+its own the client opens a connection for each call to an address of this machine."""
+
 _ATTEMPTS = 3
 """A dropped connection is tried again within half a second (all our calls may be repeated); a longer
 absence is the caller's to wait out."""
@@ -67,7 +71,7 @@ class ServerEngine:
             timeout=_TIMEOUT_S,
             check_compatibility=False,  # asks the server in a thread, and warns where we raise
             # For addresses of this machine the client would open a connection for each call.
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            limits=_LIMITS,
             transport=transport,
         )
 
