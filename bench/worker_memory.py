@@ -48,7 +48,7 @@ async def measure(house: Installation) -> list[Figure]:
         Figure("worker's memory, 50 turns in flight", most_mb, "MB", 300),
         Figure("worker's memory, 50 turns in flight, index inside", embedded_mb, "MB"),
         Figure("worker's memory: turns in flight at the same moment", at_once, "turns", _TURNS, Better.MORE),
-        Figure("worker's memory: turns that found something", found, "turns", _TURNS, Better.MORE),
+        Figure("worker's memory: turns that found something", found, "turns"),
     ]
 
 
