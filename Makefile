@@ -15,6 +15,7 @@ setup: $(STAMP)  ## a .venv with everything
 
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), which takes a minute or two …" >&2
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --editable ".[demo,fastembed]" --group dev
 	@touch $@
