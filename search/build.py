@@ -149,7 +149,7 @@ class Build:
         except NotFoundError as error:
             raise _overtaken() from error
         for name, collection in self._targets.items():
-            await self._vectors.delete_where(collection, (Match(TOMBSTONE, value=True),))
+            await self._vectors.delete_where(collection, (Match(TOMBSTONE, "yes"),))
             if name in before and before[name] != collection:
                 await self._vectors.drop_collection(before[name])
 

@@ -33,7 +33,7 @@ INDEXED_AT = "indexed_at"
 """On points that a single update wrote: when, in Unix seconds, so that a slower run does not undo it."""
 
 TOMBSTONE = "tombstone"
-"""On points of a full build that stand for what a single update deleted while the build ran."""
+"""``yes`` on points of a full build that stand for what a single update deleted while the build ran."""
 
 PAYLOAD_INDEXES: Mapping[str, Any] = {
     "conference_id": "tenant",
@@ -43,7 +43,7 @@ PAYLOAD_INDEXES: Mapping[str, Any] = {
     "start_time": "datetime",
     "end_time": "datetime",
 }
-"""What searches and deletions filter by; the values are services.vectors.store.PayloadIndex."""
+"""What searches and deletions filter by; the values are services.vectors.types.PayloadIndex."""
 
 _ENTITY_NAMESPACE = UUID("0d7c3c1e-52f5-5b0a-9a3f-3a2a52a1e6c4")
 """For entity ids that are no UUIDs (a foreign collection with integer keys): their UUID is derived in here."""

@@ -203,7 +203,7 @@ class IndexWriter:
         """Leave tombstones in a full run's collection where the entity has no text."""
         nowhere = [1.0, *([0.0] * (self._embedder.dimensions - 1))]
         graves = [
-            Point(point_id(entity_id, key), nowhere, {TOMBSTONE: True})
+            Point(point_id(entity_id, key), nowhere, {TOMBSTONE: "yes"})
             for key in known_keys(entity_type, is_master=name == master_name(entity_type))
             if key not in living
         ]

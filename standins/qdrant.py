@@ -1,9 +1,8 @@
-"""A Qdrant server on a loopback port: the paths of its REST API that we call, over qdrant-client's own engine.
+"""A Qdrant server on a loopback port: the paths of its REST API that we call, over the engine inside this process.
 
-What it finds is what the embedded engine finds; what a worker does for it is what it does for a server: JSON over
-HTTP, in another process. A query is answered from memory when it was asked before and nothing was written since: a
-server takes a millisecond or two for what this engine takes thirty. ``python -m standins.qdrant --port N [--path DIR]``
-serves an index as a process of its own; without a folder it is in memory.
+That engine is Qdrant's own (qdrant-edge), so what is found, and about how long it takes, is what a server finds and
+takes; what a worker does for it is what it does for a server: JSON over HTTP, in another process.
+``python -m standins.qdrant --port N [--path DIR]`` serves an index; without a folder it is in memory.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -22,20 +22,35 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.errors import ConflictError, NotFoundError, ServiceRejectedError
-from services.vectors.engine import EmbeddedEngine
+from services.vectors.embedded import EmbeddedEngine
+from services.vectors.engine import WORDS
+from services.vectors.types import (
+    AnyOf,
+    Condition,
+    Either,
+    Every,
+    Layout,
+    Match,
+    Nearest,
+    Not,
+    Point,
+    Range,
+    Record,
+    Shape,
+)
 from webhook.server import listen, serve
 
-# Behind services.vectors, which sees to it that this import stays lean.
-from qdrant_client import AsyncQdrantClient, models  # isort: skip
+import services.vectors.lean_client  # isort: skip  # noqa: F401 - so that the next import stays lean
+from qdrant_client import models  # isort: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
-__all__ = ["QdrantStandIn"]
+    from services.vectors.types import Hit, PayloadIndex
 
-T = TypeVar("T")
+__all__ = ["QdrantStandIn"]
 
 _INSERTS: TypeAdapter[models.PointsList] = TypeAdapter(models.PointsList)
 _SELECTOR: TypeAdapter[models.PointIdsList | models.FilterSelector] = TypeAdapter(
@@ -46,6 +61,7 @@ _STATUS_OF = {
     ConflictError: HTTPStatus.CONFLICT,
     ServiceRejectedError: HTTPStatus.BAD_REQUEST,
 }
+_DONE = {"operation_id": 0, "status": "completed"}
 
 
 class QdrantStandIn:
@@ -53,8 +69,6 @@ class QdrantStandIn:
 
     def __init__(self, path: Path | None = None) -> None:
         self._engine = EmbeddedEngine(path)
-        self.searches = 0
-        self._canned: dict[tuple[str, bytes], object] = {}
         routes: tuple[tuple[str, str, Callable[[Request], Awaitable[object]]], ...] = (
             ("GET", "/collections", self._collections),
             ("GET", "/aliases", self._aliases),
@@ -77,89 +91,114 @@ class QdrantStandIn:
         """Close the engine."""
         await self._engine.aclose()
 
-    async def _run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
-        return await self._engine.run(call)
-
-    async def _write(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
-        try:
-            return await self._run(call)
-        finally:
-            self._canned.clear()  # the engine has one thread: what was found before the write is stored by now
-
     # Collections.
 
     async def _collections(self, _request: Request) -> object:
-        return await self._run(lambda client: client.get_collections())
+        return {"collections": [{"name": name} for name in await self._engine.collections()]}
 
     async def _aliases(self, _request: Request) -> object:
-        return await self._run(lambda client: client.get_aliases())
+        aliases = await self._engine.aliases()
+        return {"aliases": [{"alias_name": alias, "collection_name": name} for alias, name in aliases.items()]}
 
     async def _switch_aliases(self, request: Request) -> object:
         asked = models.ChangeAliasesOperation.model_validate_json(await request.body())
-        return await self._write(lambda client: client.update_collection_aliases(asked.actions))
+        gone: list[str] = []
+        made: dict[str, str] = {}
+        for step in asked.actions:
+            if isinstance(step, models.DeleteAliasOperation):
+                gone.append(step.delete_alias.alias_name)
+            elif isinstance(step, models.CreateAliasOperation):
+                made[step.create_alias.alias_name] = step.create_alias.collection_name
+        await self._engine.switch_aliases(gone, made)
+        return True
 
     async def _collection(self, request: Request) -> object:
-        return await self._run(lambda client: client.get_collection(_name(request)))
+        shape = await self._engine.shape(_name(request))
+        params = models.CollectionParams(
+            vectors=models.VectorParams(size=shape.size, distance=models.Distance.COSINE),
+            sparse_vectors={WORDS: models.SparseVectorParams()} if shape.words else None,
+        )
+        graph = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
+        upkeep = {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 1}
+        return {
+            "status": "green",
+            "optimizer_status": "ok",
+            "segments_count": 1,
+            "payload_schema": {},
+            "config": {
+                "params": params,
+                "hnsw_config": graph,
+                "optimizer_config": upkeep | {"flush_interval_sec": 5},
+            },
+        }
 
     async def _create(self, request: Request) -> object:
         asked = models.CreateCollection.model_validate_json(await request.body())
-        return await self._write(
-            lambda client: client.create_collection(
-                _name(request), vectors_config=asked.vectors, sparse_vectors_config=asked.sparse_vectors
-            )
-        )
+        size = asked.vectors.size if isinstance(asked.vectors, models.VectorParams) else 0
+        await self._engine.create(_name(request), Shape(size, WORDS in (asked.sparse_vectors or {})), Layout())
+        return True
 
     async def _drop(self, request: Request) -> object:
-        return await self._write(lambda client: client.delete_collection(_name(request)))
+        await self._engine.drop(_name(request))
+        return True
 
     async def _index(self, request: Request) -> object:
-        models.CreateFieldIndex.model_validate_json(await request.body())
-        return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)  # the engine has none
+        asked = models.CreateFieldIndex.model_validate_json(await request.body())
+        kind: PayloadIndex = "datetime" if asked.field_schema is models.PayloadSchemaType.DATETIME else "keyword"
+        if isinstance(asked.field_schema, models.KeywordIndexParams) and asked.field_schema.is_tenant:
+            kind = "tenant"
+        await self._engine.create_index(_name(request), asked.field_name, kind)
+        return _DONE
 
     # Points.
 
     async def _upsert(self, request: Request) -> object:
         asked = _INSERTS.validate_json(await request.body())
-        mode = asked.update_mode
-        return await self._write(lambda client: client.upsert(_name(request), asked.points, update_mode=mode))
+        keep = asked.update_mode is models.UpdateMode.INSERT_ONLY
+        await self._engine.upsert(_name(request), [_point(one) for one in asked.points], keep_existing=keep)
+        return _DONE
 
     async def _update(self, request: Request) -> object:
         asked = models.UpdateOperations.model_validate_json(await request.body())
-        return await self._write(lambda client: client.batch_update_points(_name(request), asked.operations))
+        records = [
+            Record(str(point), step.overwrite_payload.payload)
+            for step in asked.operations
+            if isinstance(step, models.OverwritePayloadOperation)
+            for point in step.overwrite_payload.points or ()
+        ]
+        await self._engine.overwrite_payloads(_name(request), records)
+        return [_DONE] * len(asked.operations)
 
     async def _delete(self, request: Request) -> object:
         chosen = _SELECTOR.validate_json(await request.body())
-        return await self._write(lambda client: client.delete(_name(request), chosen))
+        if isinstance(chosen, models.PointIdsList):
+            await self._engine.delete(_name(request), [str(one) for one in chosen.points])
+        else:
+            await self._engine.delete_where(_name(request), _conditions(chosen.filter))
+        return _DONE
 
     async def _retrieve(self, request: Request) -> object:
         asked = models.PointRequest.model_validate_json(await request.body())
-        payload = asked.with_payload if asked.with_payload is not None else True
-        return await self._run(lambda client: client.retrieve(_name(request), asked.ids, with_payload=payload))
+        return await self._engine.retrieve(_name(request), [str(one) for one in asked.ids])
 
     async def _count(self, request: Request) -> object:
         asked = models.CountRequest.model_validate_json(await request.body())
-        return await self._run(lambda client: client.count(_name(request), count_filter=asked.filter))
+        return {"count": await self._engine.count(_name(request), _conditions(asked.filter))}
 
     async def _scroll(self, request: Request) -> object:
         asked = models.ScrollRequest.model_validate_json(await request.body())
-        found, following = await self._run(
-            lambda client: client.scroll(
-                _name(request),
-                scroll_filter=asked.filter,
-                limit=asked.limit or 10,
-                offset=asked.offset,
-                with_payload=asked.with_payload if asked.with_payload is not None else True,
-            )
+        after = None if asked.offset is None else str(asked.offset)
+        only = asked.with_payload if isinstance(asked.with_payload, list) else None
+        found, following = await self._engine.scroll_page(
+            _name(request), _conditions(asked.filter), after, asked.limit or 10, only
         )
         return {"points": found, "next_page_offset": following}
 
     async def _query(self, request: Request) -> object:
-        question = (_name(request), await request.body())
-        if question not in self._canned:
-            asked = models.QueryRequestBatch.model_validate_json(question[1])
-            found = await self._run(lambda client: client.query_batch_points(question[0], asked.searches))
-            self._canned[question] = found
-        return self._canned[question]
+        name = _name(request)
+        asked = models.QueryRequestBatch.model_validate_json(await request.body())
+        found = await self._engine.search(name, [_nearest(name, one) for one in asked.searches])
+        return [{"points": [_scored(hit) for hit in hits]} for hits in found]
 
 
 def _answering(call: Callable[[Request], Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
@@ -180,6 +219,57 @@ def _answering(call: Callable[[Request], Awaitable[object]]) -> Callable[[Reques
 
 def _name(request: Request) -> str:
     return str(request.path_params["name"])
+
+
+def _point(told: models.PointStruct) -> Point:
+    vector: Any = told.vector
+    if isinstance(vector, dict):
+        words = vector[WORDS]
+        return Point(str(told.id), vector[""], told.payload or {}, dict(zip(words.indices, words.values, strict=True)))
+    return Point(str(told.id), vector, told.payload or {})
+
+
+def _nearest(collection: str, asked: models.QueryRequest) -> Nearest:
+    vector: Any = asked.query.nearest if isinstance(asked.query, models.NearestQuery) else asked.query
+    if isinstance(vector, models.SparseVector):
+        vector = dict(zip(vector.indices, vector.values, strict=True))
+    only = tuple(asked.with_payload) if isinstance(asked.with_payload, list) else None
+    where = _conditions(asked.filter)
+    return Nearest(collection, vector, asked.limit or 10, where, asked.score_threshold, only)
+
+
+def _scored(hit: Hit) -> Mapping[str, object]:
+    return {"id": hit.id, "version": 0, "score": hit.score, "payload": hit.payload}
+
+
+def _conditions(asked: models.Filter | None) -> tuple[Condition, ...]:
+    """A filter as services/vectors/server_filters.py says it, in our words again."""
+    return tuple(_condition(one) for one in _listed(asked.must)) if asked is not None else ()
+
+
+def _condition(asked: object) -> Any:  # noqa: ANN401 - which of our conditions is known where it stands
+    match asked:
+        case models.Filter(must_not=not_, should=None, must=None):
+            return Not(_condition(_listed(not_)[0]))
+        case models.Filter(should=None, must=must):
+            return Every(tuple(_condition(one) for one in _listed(must)))
+        case models.Filter(should=should):
+            return Either(tuple(_condition(one) for one in _listed(should)))
+        case models.FieldCondition(key=key, match=models.MatchValue(value=value)):
+            return Match(key, str(value))
+        case models.FieldCondition(key=key, match=models.MatchAny(any=values)):
+            return AnyOf(key, tuple(str(one) for one in values))
+        case models.FieldCondition(key=key, range=models.DatetimeRange(gte=start, lt=end)):
+            return Range(key, _moment(start), _moment(end))
+    raise ServiceRejectedError("qdrant", f"the stand-in knows no such condition: {asked!r:.200}")
+
+
+def _listed(conditions: object) -> Sequence[object]:
+    return conditions if isinstance(conditions, list) else [] if conditions is None else [conditions]
+
+
+def _moment(told: object) -> datetime | None:
+    return told if isinstance(told, datetime) else None
 
 
 async def _serve(port: int, path: Path | None) -> None:

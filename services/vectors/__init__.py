@@ -1,6 +1,5 @@
 """Vectors: the one room where Qdrant is known, a server or the engine inside this process."""
 
-import services.vectors.lean_client  # noqa: F401 - for what it does, and before anything that imports qdrant-client
 from services.vectors.store import Vectors
 from services.vectors.types import (
     AnyOf,

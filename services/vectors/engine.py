@@ -1,199 +1,93 @@
-"""How a call reaches Qdrant: over HTTP, or in a thread of this process; its failures in our words."""
+"""What an index can be asked: the one face of a Qdrant server and of the engine inside this process."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import urlsplit
-
-import httpx
-from qdrant_client import AsyncQdrantClient
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-
-from services.errors import ConflictError, NotFoundError, ServiceRejectedError, ServiceUnavailableError
-from services.whole_calls import WholeCalls
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["EmbeddedEngine", "Engine", "ServerEngine"]
+    from services.vectors.types import Condition, Hit, Layout, Nearest, PayloadIndex, Point, Record, Shape
 
-T = TypeVar("T")
+__all__ = ["WORDS", "Engine"]
 
-_TIMEOUT_S = 30
-"""For writes and upkeep; searches ask for less."""
-
-_LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-"""A search's answer is 1 MB of objects while it is read, and one process reads one at a time anyway. Without limits of
-its own the client opens a connection for each call to an address of this machine."""
-
-_ATTEMPTS = 3
-"""A dropped connection is tried again within half a second (all our calls may be repeated); a longer
-absence is the caller's to wait out."""
-
-_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 400, (401, 403), 404, 409, 429, 500
+WORDS = "words-2"
+"""The sparse vector beside the unnamed dense one. Its number changes with the way words are made (search/words.py):
+a collection that has another is one without, until a full reindex."""
 
 
 class Engine(Protocol):
-    """Runs calls on a client. Raises only errors of services.errors."""
+    """Each method is one call; raises only errors of services.errors."""
 
     batch_points: int
-    has_payload_indexes: bool
+    """Points in one write."""
 
-    async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
-        """Make the call."""
+    async def ping(self) -> None:
+        """Raise what is wrong, if anything is."""
         ...
 
     async def aclose(self) -> None:
         """Close what is open."""
         ...
 
+    async def collections(self) -> list[str]:
+        """The names of all collections, in no given order; aliases are not among them."""
+        ...
 
-class ServerEngine:
-    """A Qdrant server at ``url``."""
+    async def aliases(self) -> dict[str, str]:
+        """Every alias and the collection that it stands for."""
+        ...
 
-    batch_points = 256
-    """Points in one write: 256 vectors of 1,536 numbers are 5 MB of JSON; the server's limit is 32 MB."""
+    async def shape(self, collection: str) -> Shape:
+        """What the points of a collection or alias carry. Raises NotFoundError."""
+        ...
 
-    has_payload_indexes = True
+    async def create(self, name: str, shape: Shape, layout: Layout) -> None:
+        """Make a collection of cosine vectors. Raises ConflictError where it is there."""
+        ...
 
-    def __init__(self, url: str, api_key: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        parts = urlsplit(url)
-        self._calls = WholeCalls()
-        self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # for messages: no password
-        self._client = AsyncQdrantClient(
-            url=url,
-            api_key=api_key,
-            timeout=_TIMEOUT_S,
-            check_compatibility=False,  # asks the server in a thread, and warns where we raise
-            # For addresses of this machine the client would open a connection for each call.
-            limits=_LIMITS,
-            transport=transport,
-        )
+    async def create_index(self, collection: str, key: str, kind: PayloadIndex) -> None:
+        """Index a key of the payloads; one that is there changes nothing."""
+        ...
 
-    async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
-        """Make the call; a dropped connection is tried again, twice."""
-        try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception(_is_dropped_connection),
-                stop=stop_after_attempt(_ATTEMPTS),
-                wait=wait_random_exponential(multiplier=0.1, max=0.3),
-                reraise=True,
-            ):
-                with attempt:
-                    return await self._calls.run(call(self._client))
-        except UnexpectedResponse as error:
-            raise self._explained(error) from error
-        except (ApiException, ResourceExhaustedResponse, httpx.HTTPError) as error:
-            raise ServiceUnavailableError(
-                "qdrant", f"Qdrant is not reachable at {self._url}; start it or set QDRANT_URL"
-            ) from error
-        raise AssertionError  # tenacity returns or raises; the type checker can't know
+    async def drop(self, name: str) -> None:
+        """Remove a collection and its aliases; no error when it is not there."""
+        ...
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._calls.aclose()
-        await self._client.close()
+    async def switch_aliases(self, gone: Sequence[str], made: Mapping[str, str]) -> None:
+        """Drop aliases and make others (alias to collection), all in one step."""
+        ...
 
-    def _explained(self, error: UnexpectedResponse) -> Exception:
-        status = error.status_code or _SERVER_ERROR
-        detail = _detail(error)
-        if status in _FORBIDDEN:
-            return ServiceRejectedError("qdrant", f"Qdrant at {self._url} refused QDRANT_API_KEY", status=status)
-        if status == _NOT_FOUND:
-            return NotFoundError(f"Qdrant: {detail}")
-        if status == _CONFLICT or (status == _BAD_REQUEST and "already exists" in detail):
-            return ConflictError("qdrant", f"Qdrant: {detail}", status=status)
-        if status == _TOO_MANY or status >= _SERVER_ERROR:
-            return ServiceUnavailableError("qdrant", f"Qdrant at {self._url} can't answer now ({status}): {detail}")
-        return ServiceRejectedError("qdrant", f"Qdrant refused the call ({status}): {detail}", status=status)
+    async def upsert(self, collection: str, points: Sequence[Point], *, keep_existing: bool) -> None:
+        """Write one batch of points."""
+        ...
 
+    async def overwrite_payloads(self, collection: str, records: Sequence[Record]) -> None:
+        """Replace the payloads of one batch of points that are there."""
+        ...
 
-class EmbeddedEngine:
-    """qdrant-client's local mode, in memory or at ``path``; one process at a time may hold a path.
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Delete points by id; ids that are not there are passed over."""
+        ...
 
-    Its calls are synchronous inside, and its SQLite files belong to the thread that opened them: one
-    thread of its own runs them all, so that the event loop stays free.
-    """
+    async def delete_where(self, collection: str, where: Sequence[Condition]) -> None:
+        """Delete all points that meet every one of at least one condition."""
+        ...
 
-    batch_points = 64
-    """At a path each point is a commit of its own (about 1 ms): searches get their turn between batches."""
+    async def retrieve(self, collection: str, ids: Sequence[str]) -> list[Record]:
+        """The points of these ids that are there, in no given order."""
+        ...
 
-    has_payload_indexes = False
+    async def scroll_page(
+        self, collection: str, where: Sequence[Condition], after: str | None, limit: int, only: Sequence[str] | None
+    ) -> tuple[list[Record], str | None]:
+        """Points that meet every condition, and where the next page begins; None behind the last."""
+        ...
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qdrant")
-        self._client: AsyncQdrantClient | None = None
+    async def count(self, collection: str, where: Sequence[Condition]) -> int:
+        """How many points meet every condition, exactly."""
+        ...
 
-    async def run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
-        """Make the call in the engine's thread; the first one opens the path."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, call)
-
-    async def aclose(self) -> None:
-        """Close the files, let the path go, end the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
-
-    def _run(self, call: Callable[[AsyncQdrantClient], Coroutine[Any, Any, T]]) -> T:
-        if self._client is None:
-            self._client = self._open()
-        try:
-            return _finished(call(self._client))
-        except ValueError as error:  # local mode's one class for everything a server would answer 4xx to
-            message = str(error)
-            if "not found" in message:
-                raise NotFoundError(f"Qdrant: {message}") from error
-            if "already exists" in message:
-                raise ConflictError("qdrant", f"Qdrant: {message}") from error
-            raise ServiceRejectedError("qdrant", f"Qdrant refused the call: {message}") from error
-
-    def _open(self) -> AsyncQdrantClient:
-        if self._path is None:
-            return AsyncQdrantClient(location=":memory:")
-        try:
-            return AsyncQdrantClient(path=str(self._path))
-        except RuntimeError as error:
-            raise ServiceUnavailableError(
-                "qdrant",
-                f"the index at {self._path} is held by another process (a running `erleah demo` or worker); "
-                "stop that one, or start a Qdrant server and set QDRANT_URL to it",
-            ) from error
-        except OSError as error:
-            raise ServiceUnavailableError(
-                "qdrant", f"the index at {self._path} can't be opened ({error.strerror}); check QDRANT_URL"
-            ) from error
-
-    def _close(self) -> None:
-        if self._client is not None:
-            _finished(self._client.close())
-            self._client = None
-
-
-def _finished(call: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits, as all of local mode's are."""
-    try:
-        call.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    call.close()
-    raise RuntimeError("qdrant-client's local mode waited for something")
-
-
-def _is_dropped_connection(error: BaseException) -> bool:
-    source = error.source if isinstance(error, ResponseHandlingException) else error
-    return isinstance(source, httpx.NetworkError | httpx.RemoteProtocolError)
-
-
-def _detail(error: UnexpectedResponse) -> str:
-    """What the server said, bounded; it may quote a request but never holds the key."""
-    try:
-        said = error.structured()["status"]["error"]
-    except (ValueError, KeyError, TypeError):
-        said = error.reason_phrase
-    return str(said)[:300]
+    async def search(self, collection: str, wanted: Sequence[Nearest]) -> list[list[Hit]]:
+        """Several searches of one collection, each best first, in the order asked."""
+        ...

@@ -1,18 +1,14 @@
-"""qdrant-client, imported without fastembed; the room's other modules import it after this one.
+"""qdrant-client, imported without fastembed; server.py imports it after this one.
 
 Where fastembed is installed, qdrant-client imports it to embed texts by itself, which we never ask
 of it: 41 MB (onnxruntime, huggingface_hub, Pillow) and 0.6 s of every process that has an index,
 measured with qdrant-client 1.20 and fastembed 0.9. services/embeddings/fastembed.py imports it where
 the settings say so.
-
-The embedded engine parses the path of a filter's key anew for each point it looks at. It is remembered here: a search
-of the sample conference looks at 1,500 points, and parsing was a third of its filter's time.
 """
 
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from typing import cast
 
 __all__: list[str] = []
@@ -31,13 +27,4 @@ def _import_lean() -> None:
     FastEmbedMisc.is_installed = classmethod(lambda _cls: False)  # type: ignore[method-assign,assignment]  # see above
 
 
-def _remember_paths() -> None:
-    from qdrant_client.local import payload_value_extractor  # noqa: PLC0415 - only after the lean import
-
-    # The lists it returns are read only, by both callers in that module.
-    remembering = lru_cache(maxsize=256)(payload_value_extractor.parse_json_path)  # type: ignore[attr-defined]  # imported there, and called from there
-    payload_value_extractor.parse_json_path = remembering  # type: ignore[attr-defined]  # as above
-
-
 _import_lean()
-_remember_paths()

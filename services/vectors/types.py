@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,15 +19,31 @@ __all__ = [
     "Match",
     "Nearest",
     "Not",
+    "PayloadIndex",
     "Point",
     "Range",
     "Record",
+    "Shape",
 ]
+
+PayloadIndex = Literal["tenant", "keyword", "datetime"]
+"""``tenant`` is a keyword that Qdrant also lays out its storage by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a collection's points carry: a vector of ``size`` numbers, and word weights if ``words``.
+
+    Size 0: not exactly one unnamed vector a point, so none of our collections.
+    """
+
+    size: int
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a server keeps the vectors of the collections that are made; the embedded engine keeps them all in memory.
+    """How a server keeps the vectors of the collections that are made; the embedded engine has one way.
 
     ``quantized``: searched as int8 in memory, the best looked at once more as they are. ``on_disk``: whole
     vectors and the graph between them are read from disk.
@@ -70,10 +86,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The payload's ``key`` is ``value`` (or, where it is a list, has it)."""
+    """The payload's ``key`` is ``value`` (or, where it is a list, has it).
+
+    Words only: the embedded engine (qdrant-edge 0.9) takes ``True`` for 1.
+    """
 
     key: str
-    value: str | bool | int
+    value: str
 
 
 @dataclass(frozen=True, slots=True)

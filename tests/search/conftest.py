@@ -16,7 +16,6 @@ from services.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
-    from pathlib import Path
 
 
 class WordEmbedder:
@@ -92,9 +91,10 @@ def other_embedder() -> WordEmbedder:
     return WordEmbedder(model="otherwords")
 
 
-@pytest.fixture(params=["memory", "path"])
-async def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Vectors]:
-    made = Vectors("embedded://" if request.param == "memory" else f"embedded://{tmp_path}/index")
+@pytest.fixture
+async def vectors() -> AsyncIterator[Vectors]:
+    """In memory: that a path and a server keep the same promises is shown in tests/services/test_vectors.py."""
+    made = Vectors("embedded://")
     yield made
     await made.aclose()
 

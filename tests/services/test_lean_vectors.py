@@ -4,46 +4,38 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
-from uuid import UUID
 
-from services.vectors import Match, Point, Vectors
+import pytest
 
 _PROGRAM = """
 import asyncio, sys
 from services.vectors import Vectors
 
-async def look():
-    vectors = Vectors("embedded://", None)
-    assert await vectors.collections() == []
+async def look(url):
+    vectors = Vectors(url, None)
+    if url.startswith("embedded"):
+        assert await vectors.collections() == []
     await vectors.aclose()
 
-asyncio.run(look())
-assert "fastembed" not in sys.modules and "onnxruntime" not in sys.modules, "loaded, and not asked for"
+asyncio.run(look(sys.argv[1]))
+assert not set(sys.argv[2:]) & set(sys.modules), "loaded, and not asked for"
 import fastembed
 assert fastembed.TextEmbedding is not None
 from qdrant_client.fastembed_common import FastEmbedMisc
-assert not FastEmbedMisc.is_installed()
+assert sys.argv[1].startswith("embedded") or not FastEmbedMisc.is_installed()
 """
 
 
-def test_an_index_brings_no_onnx_runtime() -> None:
-    """Vectors load no fastembed (41 MB), and whoever asks for it afterwards still gets it."""
+@pytest.mark.parametrize(
+    ("url", "absent"),
+    [
+        ("embedded://", ["qdrant_client", "grpc", "fastembed", "onnxruntime"]),
+        ("http://127.0.0.1:9", ["qdrant_edge", "fastembed", "onnxruntime"]),
+    ],
+)
+def test_an_index_brings_only_its_own_library(url: str, absent: list[str]) -> None:
+    """Neither the other engine nor fastembed (41 MB) is loaded, and whoever asks for that afterwards still gets it."""
     ended = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", _PROGRAM, url, *absent], capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
-
-
-async def test_a_filters_key_is_parsed_once_for_all_points() -> None:
-    """The embedded engine would parse it for each; what is found stays the same."""
-    parse = vars(import_module("qdrant_client.local.payload_value_extractor"))["parse_json_path"]
-    vectors = Vectors("embedded://")
-    await vectors.create_collection("talks", 2, {})
-    await vectors.upsert(
-        "talks", [Point(str(UUID(int=at)), [1.0, 0.0], {"only_here": f"c{at % 2}"}) for at in range(20)]
-    )
-    parse.cache_clear()
-    assert await vectors.count("talks", (Match("only_here", "c1"),)) == 10
-    assert parse.cache_info().misses == 1
-    await vectors.aclose()

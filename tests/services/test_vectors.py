@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -124,8 +125,10 @@ async def test_points_are_written_read_counted_and_deleted(filled: Vectors) -> N
 async def test_scrolling_reads_all_pages(vectors: Vectors) -> None:
     """More points than a page holds come exactly once each."""
     await vectors.create_collection("many", 2, {})
-    await vectors.upsert("many", [point(number, [1.0, 0.0], even=not number % 2) for number in range(520)])
-    pages = [page async for page in vectors.scroll("many", [Match("even", value=True)])]
+    await vectors.upsert(
+        "many", [point(number, [1.0, 0.0], parity="odd" if number % 2 else "even") for number in range(520)]
+    )
+    pages = [page async for page in vectors.scroll("many", [Match("parity", "even")])]
     assert len(pages) == 2
     assert len({one.id for page in pages for one in page}) == 260
 
@@ -191,6 +194,51 @@ async def test_a_path_keeps_what_was_written(tmp_path: Path) -> None:
     await again.aclose()
 
 
+async def test_a_path_keeps_what_was_written_before_its_process_was_killed(tmp_path: Path) -> None:
+    """SIGKILL right behind a write: the point, its collection and the alias are there for the next process."""
+    url = f"embedded://{tmp_path}/kept"
+    code = (
+        "import asyncio, os, signal\n"
+        "from services.vectors import Point, Vectors\n"
+        "async def write():\n"
+        f"    vectors = Vectors({url!r})\n"
+        "    await vectors.create_collection('c', 2, {'conference_id': 'tenant'}, words=True)\n"
+        "    await vectors.switch_aliases({'a': 'c'})\n"
+        f"    await vectors.upsert('c', [Point({uid(1)!r}, [1.0, 0.0], {{'name': 'x'}}, {{7: 1.0}})])\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(write())\n"
+    )
+    command = [sys.executable, "-c", code]
+    killed = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    again = Vectors(url)
+    assert [hit.payload for hit in await again.search(Nearest("a", {7: 1.0}, 1))] == [{"name": "x"}]
+    await again.aclose()
+
+
+async def test_a_collection_that_was_never_finished_is_swept(tmp_path: Path) -> None:
+    """A shard that no catalogue names is gone at the next opening; what is named stays."""
+    first = Vectors(f"embedded://{tmp_path}")
+    await first.create_collection("c", 2, {})
+    await first.aclose()
+    (tmp_path / "shard-unfinished").mkdir()
+    again = Vectors(f"embedded://{tmp_path}")
+    assert await again.collections() == ["c"]
+    assert await again.count("c") == 0
+    await again.aclose()
+    assert not (tmp_path / "shard-unfinished").exists()
+
+
+async def test_a_damaged_catalogue_is_said_and_nothing_is_guessed(tmp_path: Path) -> None:
+    """The error names the file and what to do; the file stays as it is."""
+    (tmp_path / "catalogue.json").write_text("{")
+    vectors = Vectors(f"embedded://{tmp_path}")
+    with pytest.raises(ServiceUnavailableError, match=r"catalogue\.json is damaged; .*reindex --full"):
+        await vectors.ping()
+    await vectors.aclose()
+    assert (tmp_path / "catalogue.json").read_text() == "{"
+
+
 async def test_a_second_process_on_a_path_is_told_who_holds_it(tmp_path: Path) -> None:
     """The error says that another process holds the path and what to do about it."""
     holder = Vectors(f"embedded://{tmp_path}/held")
@@ -220,15 +268,15 @@ async def test_a_path_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("vectors", ["memory", "path"], indirect=True)
 async def test_the_event_loop_goes_on_while_the_embedded_engine_works(vectors: Vectors) -> None:
-    """During a write of 500 points the loop takes many turns; run inline, it would take none."""
+    """During a write of 3,000 points the loop takes many turns; run inline, it would take none."""
     await vectors.create_collection("many", 64, {})
-    points = [point(number, [float(number % 7), *[1.0] * 63]) for number in range(500)]
+    points = [point(number, [float(number % 7), *[1.0] * 63]) for number in range(3_000)]
     writing = asyncio.create_task(vectors.upsert("many", points))
     turns = 0
     while not writing.done():
         await asyncio.sleep(0.001)
         turns += 1
-    assert await vectors.count("many") == 500
+    assert await vectors.count("many") == 3_000
     assert turns > 5
 
 

@@ -1,4 +1,4 @@
-"""Our conditions, said in Qdrant's filters."""
+"""Our conditions, said in a Qdrant server's filters."""
 
 from __future__ import annotations
 
