@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provision.access import AccessBuilder
+from provision.answers_flow import AnswersFlowBuilder
 from provision.flows import FLOWS, SECRET_FROM_ENV, FlowBuilder
 from provision.report import Report
 from provision.schema import COLLECTIONS
 from provision.schema_builder import SchemaBuilder
+from services.directus_names import ANSWERS_FLOW_NAME
 from services.errors import AccessDeniedError, ConfigurationError, InvalidInputError, ServiceRejectedError
 
 if TYPE_CHECKING:
@@ -39,11 +41,18 @@ async def provision(  # noqa: PLR0913 - each is one setting of the operator's
     """
     report = Report()
     await _require_admin(admin)
-    await _require_room(admin)
+    has_room = await _require_room(admin)
     await SchemaBuilder(admin, report).build()
     await AccessBuilder(admin, report).build(service=service, api_key=api_key)
     header_value = SECRET_FROM_ENV if secret_from_env else webhook_secret
     await FlowBuilder(admin, report).build(receiver_url=webhook_url.rstrip("/"), header_value=header_value)
+    if has_room:
+        await AnswersFlowBuilder(admin, report).build()
+    else:
+        report.problems.append(
+            f"The licence leaves no room for the Flow {ANSWERS_FLOW_NAME!r}: answers are written without it, "
+            "with twice the work for Directus where many are written at once."
+        )
     return report
 
 
@@ -59,8 +68,8 @@ async def _require_admin(admin: DirectusApi) -> None:
         ) from error
 
 
-async def _require_room(admin: DirectusApi) -> None:
-    """Refuse to begin what the licence would stop in the middle.
+async def _require_room(admin: DirectusApi) -> bool:
+    """Refuse to begin what the licence would stop in the middle; whether the Flow one can do without has room too.
 
     Directus 12 without a key allows 25 collections and 5 flows; versions before 12 have no limit
     and no ``/license``.
@@ -68,7 +77,7 @@ async def _require_room(admin: DirectusApi) -> None:
     try:
         licence = await admin.request("GET", "/license")
     except (AccessDeniedError, ServiceRejectedError, InvalidInputError):
-        return
+        return True
     entitlements = (licence or {}).get("entitlements") or {}
     collections = await admin.request("GET", "/collections")
     own = [
@@ -84,6 +93,8 @@ async def _require_room(admin: DirectusApi) -> None:
                 f"this Directus's licence allows {limit} {what} and with Erleah's there would be {count}; "
                 f"remove some that are not needed, or add a licence key, and run erleah bootstrap again"
             )
+    most = _limit(entitlements, "flows")
+    return most is None or len(active | {ANSWERS_FLOW_NAME}) <= most
 
 
 def _limit(entitlements: dict[str, Any], what: str) -> int | None:

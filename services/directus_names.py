@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "ANSWERS_FLOW_ID",
+    "ANSWERS_FLOW_NAME",
     "CONFERENCES",
     "CONTENT_CHANGED_FLOW_ID",
     "CONTENT_CHANGED_FLOW_NAME",
@@ -59,3 +61,6 @@ MESSAGE_CREATED_FLOW_ID: Final = "e1ea4000-0000-4000-8000-000000000006"
 MESSAGE_CREATED_FLOW_NAME: Final = "Erleah: message created"
 CONTENT_CHANGED_FLOW_ID: Final = "e1ea4000-0000-4000-8000-000000000007"
 CONTENT_CHANGED_FLOW_NAME: Final = "Erleah: content changed"
+ANSWERS_FLOW_ID: Final = "e1ea4000-0000-4000-8000-000000000008"
+"""The worker calls it by this id: ``POST /flows/trigger/<id>``."""
+ANSWERS_FLOW_NAME: Final = "Erleah: write answers"

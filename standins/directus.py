@@ -1,7 +1,8 @@
 """``DirectusStandIn``: a Directus in memory for fast tests, as an ASGI app.
 
 It knows what ``tests/contract/test_directus_contract.py`` proves of it and of a real Directus alike,
-and no more: rows with Erleah's own schema and permissions, one service token, shares, ping, health::
+and no more: rows with Erleah's own schema and permissions, one service token, shares, ping, health, and
+the Flow that writes answers::
 
     standin = DirectusStandIn()
     directus = standin.directus()          # a client with the service token
@@ -26,8 +27,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from provision.answers_flow import ANSWER_FIELDS
 from services.directus.client import Directus
-from services.directus_names import CONVERSATIONS, VISITOR_ROLE_ID
+from services.directus_names import ANSWERS_FLOW_ID, CONVERSATIONS, MESSAGES, VISITOR_ROLE_ID
 from standins.directus_filters import Refusal, Row
 from standins.directus_reads import Access, Query, Reader
 from standins.directus_requests import body_of, collection_of, query_of
@@ -71,6 +73,7 @@ class DirectusStandIn:
     writes with a row that ``breaks_at`` names fail with status 500, as a defective extension's do;
     ``on_create`` is told of each created row as a Flow tells the receiver, after the answer, in a
     task of its own (``settle`` waits for these). ``writes`` records what was asked for and done.
+    Without ``has_answers_flow`` it is one that was provisioned before there was that Flow.
     """
 
     on_create: Callable[[dict[str, Any]], Awaitable[None]] | None = None
@@ -81,6 +84,7 @@ class DirectusStandIn:
     requests: int = 0
     denied: set[tuple[str, str]] = field(default_factory=set)
     breaks_at: Callable[[Row], bool] | None = None
+    has_answers_flow: bool = True
 
     def __post_init__(self) -> None:
         self.tables = Tables()
@@ -94,6 +98,7 @@ class DirectusStandIn:
                 Route("/server/health", self._guarded(self._health)),
                 Route("/shares", self._guarded(self._create_share), methods=["POST"]),
                 Route("/shares/auth", self._guarded(self._open_share), methods=["POST"]),
+                Route("/flows/trigger/{flow}", self._guarded(self._answers_flow), methods=["POST"]),
                 Route("/items/{collection}", self._guarded(self._items), methods=["GET", "SEARCH", *_WRITES]),
                 Route("/items/{collection}/{key}", self._guarded(self._item), methods=["GET", "PATCH", "DELETE"]),
             ]
@@ -198,6 +203,25 @@ class DirectusStandIn:
         self._accesses[token] = Access.visitor(share["item"])
         tokens = {"access_token": token, "refresh_token": secrets.token_urlsafe(24), "expires": _SHARE_TOKEN_MS}
         return JSONResponse({"data": tokens})
+
+    async def _answers_flow(self, request: Request) -> Response:
+        access = self._access(request)
+        if request.path_params["flow"] != ANSWERS_FLOW_ID or not self.has_answers_flow:
+            raise forbidden()
+        if access.conversation is not None or not access.permissions:
+            raise Refusal(400, "FAILED_VALIDATION", 'Validation failed for field "$accountability" at "role".')
+        rows = [
+            {name: value for name, value in row.items() if name in {*ANSWER_FIELDS, "metadata"}}
+            for row in await body_of(request)
+        ]
+        if any(isinstance(row.get(name), dict | list) for row in rows for name in ANSWER_FIELDS):
+            raise Refusal(500, "INTERNAL_SERVER_ERROR", "An unexpected error occurred.")
+        reader = Reader(self.tables, access)
+        # With full rights a row that isn't there is no error: it is left out.
+        keys = self._update(MESSAGES, reader, [row for row in rows if row.get("id") in self.tables.rows[MESSAGES]])
+        return JSONResponse(
+            [{name: self.tables.rows[MESSAGES][key][name] for name in ("id", "status")} for key in keys]
+        )
 
     async def _items(self, request: Request) -> Response:
         access, collection = self._access(request), collection_of(request)

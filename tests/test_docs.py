@@ -35,12 +35,14 @@ page_name = pytest.mark.parametrize("name", sorted(TEXTS))
 _NOT_OURS = {
     # Directus's own
     "WEBSOCKETS_ENABLED", "WEBSOCKETS_REST_AUTH", "CORS_ENABLED", "CORS_ORIGIN", "CACHE_SCHEMA_FREEZE_ENABLED",
-    "IMPORT_IP_DENY_LIST", "FLOWS_ENV_ALLOW_LIST",
+    "IMPORT_IP_DENY_LIST", "FLOWS_ENV_ALLOW_LIST", "PRESSURE_LIMITER_ENABLED",
+    # libuv's, under Directus
+    "UV_THREADPOOL_SIZE",
     # uvicorn's, the demo's cache, and where tests find a model
     "FORWARDED_ALLOW_IPS", "ERLEAH_CACHE_DIR", "ERLEAH_TEST_FASTEMBED_PATH",
 }  # fmt: skip
 _PLACEHOLDERS = {"TRACE_ID"}
-_CONSTANTS = {"ERLEAH_PERMISSIONS"}
+_CONSTANTS = {"ANSWER_FIELDS", "ERLEAH_PERMISSIONS"}
 
 
 def anchors(text: str) -> set[str]:

@@ -90,7 +90,8 @@ async def _write_held(scene: Scene) -> None:
     """Pause while a write is on its way, which arrives when another worker has ended the answer."""
 
     async def hold(replica: Replica, message_id: str, chunk: bytes) -> None:
-        if chunk.startswith(b"PATCH /items/messages") or answer_id_of(message_id).encode() in chunk:
+        is_write = chunk.startswith((b"PATCH /items/messages", b"POST /flows/trigger/"))
+        if is_write or answer_id_of(message_id).encode() in chunk:
             replica.to_directus.before = None
             replica.signal(signal.SIGSTOP)
             scene.mark()

@@ -6,7 +6,7 @@ the token may not, ServiceRejectedError when Directus finds fault with the call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from services.directus.replies import data_of, document_of
 from services.directus.retries import RETRY_FOR_S
@@ -74,6 +74,14 @@ class Directus(Rows):
         reply = await self._wire.send("POST", "/shares/auth", token=None, json={"share": share_id})
         data = data_of(reply, address=self.url)
         return ShareAccess(data["access_token"], data["refresh_token"], data["expires"] / 1000)
+
+    async def run_flow(self, flow_id: str, body: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Call a Flow that waits for calls (trigger ``webhook``) and give what it returns; tried once.
+
+        Raises AccessDeniedError when there is none with this id.
+        """
+        reply = await self._wire.send("POST", f"/flows/trigger/{flow_id}", token=self._secret(), json=body)
+        return document_of(reply, address=self.url)
 
     async def ping(self) -> None:
         """Ask whether Directus is up; needs no token, tried once."""

@@ -8,13 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from services.directus_names import ERLEAH_USER_ID, VISITOR_ROLE_ID
+from services.directus_names import ANSWERS_FLOW_ID, ERLEAH_USER_ID, VISITOR_ROLE_ID
 from services.errors import (
     AccessDeniedError,
     ConflictError,
     InvalidInputError,
     NotFoundError,
     ServiceRejectedError,
+    ServiceUnavailableError,
 )
 
 if TYPE_CHECKING:
@@ -177,6 +178,55 @@ async def test_an_array_patch_with_a_missing_row_writes_none_and_is_denied(
 async def test_an_array_patch_without_an_id_is_rejected(directus: Directus) -> None:
     with pytest.raises(ServiceRejectedError, match="primary key"):
         await directus.update_items("messages", [{"seq": 5}])
+
+
+async def test_the_answers_flow_writes_each_row_its_own_and_leaves_out_what_is_not_there(
+    directus: Directus, conversation: str
+) -> None:
+    rows = [message(conversation, role="assistant", status="streaming") for _ in range(3)]
+    await directus.create_items("messages", rows)
+    changes: list[dict[str, Any]] = [
+        {"id": rows[0]["id"], "messageText": "text {{0}}", "seq": 1},
+        {"id": rows[1]["id"], "messageText": "whole", "seq": 2, "status": "completed", "metadata": {"a": [1, None]}},
+        {"id": rows[2]["id"], "status": "answered", "intent": None},
+        {"id": new_id(), "messageText": "lost", "seq": 1},
+    ]
+    written = await directus.run_flow(ANSWERS_FLOW_ID, changes)
+    assert {row["id"]: row["status"] for row in written} == {
+        rows[0]["id"]: "streaming",
+        rows[1]["id"]: "completed",
+        rows[2]["id"]: "answered",
+    }
+    fields = ["messageText", "seq", "metadata"]
+    read = await directus.read_by_ids("messages", [row["id"] for row in rows], fields=fields)
+    assert [[row[name] for name in fields] for row in read] == [
+        ["text {{0}}", 1, None],
+        ["whole", 2, {"a": [1, None]}],
+        [None, 0, None],
+    ]
+
+
+async def test_the_answers_flow_takes_no_other_field_and_nothing_nested(directus: Directus, conversation: str) -> None:
+    row, other = message(conversation), await directus.create_item("conversations", {"id": new_id()})
+    await directus.create_item("messages", row)
+    await directus.run_flow(
+        ANSWERS_FLOW_ID, [{"id": row["id"], "seq": 1, "conversation_id": other["id"], "user_created": {"role": "x"}}]
+    )
+    with pytest.raises(ServiceUnavailableError):
+        await directus.run_flow(ANSWERS_FLOW_ID, [{"id": row["id"], "seq": 2, "messageText": {"id": row["id"]}}])
+    read = await directus.read_item("messages", row["id"], fields=["seq", "conversation_id", "user_created"])
+    assert read == {"seq": 1, "conversation_id": conversation, "user_created": ERLEAH_USER_ID}
+
+
+async def test_the_answers_flow_is_for_erleah_alone(directus: Directus, conversation: str) -> None:
+    row = message(conversation)
+    await directus.create_item("messages", row)
+    for stranger in (directus.with_token(None), await visitor(directus, conversation)):
+        with pytest.raises(ServiceRejectedError):
+            await stranger.run_flow(ANSWERS_FLOW_ID, [{"id": row["id"], "seq": 7}])
+    with pytest.raises(AccessDeniedError):
+        await directus.run_flow(new_id(), [])
+    assert (await directus.read_item("messages", row["id"]))["seq"] == 0
 
 
 async def test_update_where_changes_what_matches_and_nothing_else(directus: Directus, conversation: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.directus_names import VISITOR_ROLE_ID
+from services.directus_names import ANSWERS_FLOW_ID, VISITOR_ROLE_ID
 from tests.e2e.directus_server import PAGE_ORIGIN, DirectusServer, Rest
 
 if TYPE_CHECKING:
@@ -125,6 +125,19 @@ def test_erleahs_user_shares_conversations_only(service: Rest) -> None:
     session = service.data("POST", "/items/sessions", json={"title": "T"})["id"]
     body = {"collection": "sessions", "item": session, "role": VISITOR_ROLE_ID}
     assert service.call("POST", "/shares", json=body).status_code == FORBIDDEN
+
+
+def test_the_flow_with_full_rights_makes_nobody(directus_server: DirectusServer, service: Rest) -> None:
+    """A stolen key can nest a user in what it sends to the Flow that writes answers: none is made."""
+    conversation = service.data("POST", "/items/conversations", json={})["id"]
+    row = service.data("POST", "/items/messages", json={"conversation_id": conversation})["id"]
+    evil = {"email": "evil@example.com", "password": "a-password", "token": "a-token-of-evil"}
+    nested = {"id": row, "seq": 5, "user_created": evil, "conversation_id": {"id": conversation, "user_created": evil}}
+    answer = service.call("POST", f"/flows/trigger/{ANSWERS_FLOW_ID}", json=[nested])
+    assert answer.json() == [{"id": row, "status": None}]
+    assert service.data("GET", f"/items/messages/{row}", params={"fields": "seq"}) == {"seq": 5}
+    with Rest(directus_server.url, directus_server.admin_token) as admin:
+        assert evil["email"] not in str(admin.data("GET", "/users", params={"limit": -1}))
 
 
 def test_a_visitor_reads_the_own_conversation(visitor: Visitor, other: Visitor) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provision.answers_flow import OPERATIONS
 from provision.provisioner import provision
 from services import directus_names as names
 from services.directus.client import Directus
@@ -73,8 +74,9 @@ def empty_directus(fresh_database: tuple[Path, DirectusSecrets], tmp_path: Path)
 
 
 def request_operations(admin: Rest) -> dict[str, dict[str, Any]]:
-    """Each flow's one operation, by the flow's name."""
-    flows = admin.data("GET", "/flows", params={"fields": "name,operations.*"})
+    """The one operation of each flow that calls the receiver, by the flow's name."""
+    flows = admin.data("GET", "/flows", params={"fields": "name,trigger,operations.*"})
+    flows = [flow for flow in flows if flow["trigger"] == "event"]
     assert all(len(flow["operations"]) == 1 for flow in flows)
     return {flow["name"]: flow["operations"][0] for flow in flows}
 
@@ -180,6 +182,10 @@ async def test_what_an_operator_broke_is_mended(empty_directus: EmptyDirectus) -
     admin.data("PATCH", f"/flows/{names.MESSAGE_CREATED_FLOW_ID}", json={"status": "inactive"})
     admin.data("DELETE", "/fields/messages/seq")
     admin.data("PATCH", f"/roles/{names.VISITOR_ROLE_ID}", json={"name": "Guests"})
+    steps = admin.data("GET", "/operations", params={"filter[flow][_eq]": names.ANSWERS_FLOW_ID})
+    by_key = {step["key"]: step["id"] for step in steps}
+    admin.data("PATCH", f"/operations/{by_key['caller']}", json={"options": {"filter": {}}, "resolve": None})
+    admin.data("DELETE", f"/operations/{by_key['rows']}")
 
     report = await empty_directus.provision()
     assert len(report.made) == 2, report.made
@@ -187,6 +193,7 @@ async def test_what_an_operator_broke_is_mended(empty_directus: EmptyDirectus) -
     assert set(report.changed) == {
         "flow Erleah: content changed: operation",
         "flow Erleah: message created: status",
+        "flow Erleah: write answers: caller, rows",
     }
     assert (await empty_directus.provision()).changed_nothing
 
@@ -226,6 +233,8 @@ async def test_an_interrupted_run_is_taken_up_where_it_stopped(empty_directus: E
     assert all(row["schema"] for row in own.values())
     assert own["messages.conversation_id"]["schema"]["on_delete"] == "CASCADE"
     assert len(request_operations(empty_directus.admin)) == 2
+    steps = empty_directus.admin.data("GET", "/operations", params={"filter[flow][_eq]": names.ANSWERS_FLOW_ID})
+    assert len(steps) == len(OPERATIONS)
 
 
 async def test_a_token_that_is_no_administrators_makes_nothing(directus_server: DirectusServer) -> None:
@@ -238,6 +247,20 @@ async def test_a_token_that_is_no_administrators_makes_nothing(directus_server: 
         await provision_directus(url, "nobody's-token", api_key=own, **settings)
     with pytest.raises(ConfigurationError, match="DIRECTUS_API_KEY"):
         await provision_directus(url, admin, api_key=admin, **settings)
+
+
+async def test_where_the_licence_has_room_for_two_flows_answers_go_without_the_third(
+    empty_directus: EmptyDirectus,
+) -> None:
+    """An operator with three Flows of his own keeps them, and is told what it costs."""
+    async with Directus(empty_directus.url, empty_directus.admin_token) as admin:
+        for number in range(3):
+            body = {"name": f"own {number}", "trigger": "manual", "status": "active", "options": {}}
+            await admin.request("POST", "/flows", json=body, retry=True)
+    report = await empty_directus.provision()
+    assert [problem for problem in report.problems if names.ANSWERS_FLOW_NAME in problem]
+    assert len(empty_directus.admin.data("GET", "/flows")) == 5
+    assert not (await empty_directus.provision()).made
 
 
 async def test_a_foreign_sessions_collection_survives(empty_directus: EmptyDirectus) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from provision.access import ERLEAH_PERMISSIONS, VISITOR_PERMISSIONS
+from provision.answers_flow import ANSWER_FIELDS, OPERATIONS
 from provision.flows import FLOWS
 from provision.schema import COLLECTIONS, MESSAGES
 from services import directus_names as names
@@ -13,7 +14,7 @@ from services import directus_names as names
 def test_erleah_takes_no_more_than_the_free_licence_leaves() -> None:
     """At most 20 of the 25 collections and 4 of the 5 flows are Erleah's."""
     assert len(COLLECTIONS) <= 20
-    assert len(FLOWS) <= 4
+    assert len({*(flow.id for flow in FLOWS), names.ANSWERS_FLOW_ID}) <= 4
 
 
 def test_links_point_to_what_is_made_before() -> None:
@@ -64,8 +65,25 @@ def test_flows_cover_messages_and_all_content() -> None:
     }
 
 
+def test_what_goes_through_the_answers_flow_is_of_messages_and_no_relation() -> None:
+    """It writes with full rights: a relation among its fields would let a caller write other collections."""
+    fields = {field.name: field for field in MESSAGES.fields}
+    assert set(ANSWER_FIELDS) < set(fields)
+    assert not [name for name in ANSWER_FIELDS if fields[name].links_to or fields[name].reverse]
+    assert "metadata" not in ANSWER_FIELDS
+
+
+def test_the_answers_flow_asks_first_who_is_calling() -> None:
+    """And nothing but the script's result is written."""
+    first, script, write, *_ = OPERATIONS
+    assert first.options["filter"] == {"$accountability": {"role": {"_eq": names.ERLEAH_ROLE_ID}}}
+    assert write.options["payload"] == "{{rows}}"
+    assert script.key == "rows"
+    assert script.type == "exec"
+
+
 def test_ids_are_uuids_of_their_own() -> None:
     """The fixed ids are distinct and such that Directus takes them."""
     ids = [value for name, value in vars(names).items() if name.endswith("_ID")]
-    assert len(ids) == len(set(ids)) == 7
+    assert len(ids) == len(set(ids)) == 8
     assert all(len(value) == 36 and value[14] == "4" for value in ids)

@@ -137,3 +137,31 @@ async def test_a_refused_row_is_told_with_its_turns_trace(
     with json_logs(), pytest.raises(RetryLater):
         await workshop.answer(workshop.ask())
     assert logged(capsys, "pump.row_refused")["trace_id"] == "trace-1"
+
+
+@pytest.mark.parametrize("provisioned", ["now", "before there was the Flow"])
+async def test_many_answers_are_written_with_the_flow_and_without_it(workshop: Workshop, provisioned: str) -> None:
+    workshop.directus.has_answers_flow = provisioned == "now"
+    workshop.provider.pieces = [f"word{number} " for number in range(30)]
+    workshop.provider.pace_s = 0.02
+    asked = [workshop.ask() for _ in range(8)]
+    await asyncio.wait_for(asyncio.gather(*(workshop.answer(each) for each in asked)), 8)
+    for message_id in asked:
+        row = workshop.answer_to(message_id)
+        assert row is not None
+        assert (row["status"], row["messageText"]) == ("completed", "".join(workshop.provider.pieces))
+        assert row["metadata"]["trace_id"]
+        assert workshop.status_of(message_id) == "answered"
+
+
+async def test_a_row_that_somebody_deleted_costs_the_others_nothing(workshop: Workshop) -> None:
+    """The Flow leaves it out, and its turn learns of it as from a PATCH; the others go on, through the Flow."""
+    workshop.provider.pieces = [f"word{number} " for number in range(40)]
+    workshop.provider.pace_s = 0.02
+    gone, *others = [workshop.ask() for _ in range(8)]
+    turns = [asyncio.create_task(workshop.answer(each)) for each in (gone, *others)]
+    await until(lambda: all((workshop.answer_to(each) or {}).get("messageText") for each in (gone, *others)))
+    del workshop.directus.tables.rows["messages"][answer_id_of(gone)]
+    await asyncio.wait_for(asyncio.gather(*turns, return_exceptions=True), 8)
+    assert workshop.answer_to(gone) is None
+    assert [workshop.status_of(each) for each in others] == ["answered"] * 7
