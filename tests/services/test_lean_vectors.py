@@ -17,18 +17,21 @@ async def look():
     vectors = Vectors("embedded://", None)
     assert await vectors.collections() == []
     await vectors.aclose()
+    await Vectors("http://127.0.0.1:9", "a key").aclose()
 
 asyncio.run(look())
 assert "fastembed" not in sys.modules and "onnxruntime" not in sys.modules, "loaded, and not asked for"
-import fastembed
+assert "grpc" not in sys.modules, "loaded, and not asked for"
+import grpc, fastembed
+assert grpc.StatusCode.OK and grpc.aio.insecure_channel
 assert fastembed.TextEmbedding is not None
 from qdrant_client.fastembed_common import FastEmbedMisc
 assert not FastEmbedMisc.is_installed()
 """
 
 
-def test_an_index_brings_no_onnx_runtime() -> None:
-    """Vectors load no fastembed (41 MB), and whoever asks for it afterwards still gets it."""
+def test_an_index_brings_no_onnx_runtime_and_no_grpc() -> None:
+    """Vectors load no fastembed (41 MB) and no gRPC (15 MB), and whoever asks for them afterwards still gets them."""
     ended = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60, check=False
     )
