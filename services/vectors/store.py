@@ -12,6 +12,7 @@ from qdrant_client import models
 from services.errors import ConflictError, NotFoundError
 from services.vectors.engine import EmbeddedEngine, ServerEngine
 from services.vectors.filters import as_filter
+from services.vectors.server_search import search_on_server
 from services.vectors.types import Hit, Layout, Record
 
 if TYPE_CHECKING:
@@ -300,6 +301,10 @@ class Vectors:
         return [Record(str(one.id), one.payload or {}) for one in found], following
 
     async def _search_batch(self, collection: str, wanted: list[Nearest]) -> list[list[Hit]]:
+        if not self.is_embedded:
+            return await self._engine.run(
+                lambda client: search_on_server(client, collection, wanted, words=_WORDS, timeout_s=_SEARCH_TIMEOUT_S)
+            )
         requests = [
             models.QueryRequest(
                 query=one.vector if isinstance(one.vector, list) else _sparse(one.vector),
