@@ -45,6 +45,19 @@ def test_each_line_is_json_with_the_trace_of_its_task(capsys: pytest.CaptureFixt
     assert (line["level"], line["logger"]) == ("info", "room")
 
 
+def test_a_line_below_the_level_is_not_even_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is done for it that only its reader would need."""
+    made: list[str] = []
+    monkeypatch.setattr("services.logging._mask_private", lambda _logger, method, event: made.append(method) or event)
+    with json_logs():
+        get_logger("room").debug("turn.step", state="plan")
+        get_logger("room").info("turn.ended")
+    assert made == ["info"]
+    assert json.loads(capsys.readouterr().err)["event"] == "turn.ended"
+
+
 def test_private_values_are_masked_whatever_their_case(capsys: pytest.CaptureFixture[str]) -> None:
     with json_logs():
         get_logger("room").warning("odd", messageText="my diagnosis", Authorization="Bearer x", api_key="sk-1", size=3)
