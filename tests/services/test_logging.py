@@ -17,7 +17,7 @@ from services.logging import bind_trace, configure_logging, get_logger
 from services.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
 
 @contextmanager
@@ -50,7 +50,12 @@ def test_a_line_below_the_level_is_not_even_made(
 ) -> None:
     """Nothing is done for it that only its reader would need."""
     made: list[str] = []
-    monkeypatch.setattr("services.logging._mask_private", lambda _logger, method, event: made.append(method) or event)
+
+    def note(_logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+        made.append(method)
+        return event
+
+    monkeypatch.setattr("services.logging._mask_private", note)
     with json_logs():
         get_logger("room").debug("turn.step", state="plan")
         get_logger("room").info("turn.ended")
