@@ -11,6 +11,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from redis._parsers.hiredis import NOT_ENOUGH_DATA, _AsyncHiredisParser
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
@@ -65,6 +66,25 @@ class _PlainSpeakingPipeline(Pipeline):
             return await super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py
 
 
+class QuickParser(_AsyncHiredisParser):
+    """redis-py's parser, which sees without waiting that an idle connection is good.
+
+    redis-py asks it before each command by a read that is cancelled at once: a timer, a round of the event loop
+    and two exceptions (92 µs of processor a command with it, 66 without: medians of three runs on a busy machine).
+    """
+
+    async def can_read_destructive(self) -> bool:
+        """Whether something lies there that nobody asked for; raises what redis-py raises for a lost connection.
+
+        What came, and the server's hanging up, the event loop has noted in the stream by itself.
+        """
+        stream = self._stream
+        parser = self._reader
+        if stream is None or parser is None or _has_news(stream):
+            return bool(await super().can_read_destructive())  # type: ignore[no-untyped-call]  # redis-py's own
+        return parser.gets() is not NOT_ENOUGH_DATA
+
+
 class RedisClient(Redis):
     """redis-py's asyncio client; a server that is away is a ServiceUnavailableError. Answers are bytes."""
 
@@ -117,6 +137,7 @@ def connect_redis(url: str, *, retries: int = PATIENT_RETRIES) -> RedisClient:
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         socket_timeout=_COMMAND_TIMEOUT_S,
         socket_keepalive=True,
+        parser_class=QuickParser,
         **retry_options(retries),
     )
     return RedisClient.over(pool)
@@ -150,6 +171,10 @@ def speaking_plainly(redis: Redis) -> Iterator[None]:
     except _TRANSLATED as error:
         _raise_plainly(error, redis.connection_pool)
         raise
+
+
+def _has_news(stream: asyncio.StreamReader) -> bool:
+    return bool(stream._buffer) or stream.at_eof() or stream.exception() is not None  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to look without waiting
 
 
 def _raise_plainly(error: Exception, pool: ConnectionPool) -> None:

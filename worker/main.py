@@ -32,6 +32,7 @@ from services.errors import ConfigurationError, ErleahError, NotFoundError, Serv
 from services.llm.breaker import BreakerGate
 from services.llm.chain import make_language_model
 from services.logging import configure_logging, get_logger
+from services.memory import give_back_what_is_freed, keep_large_blocks_apart
 from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue, SearchJob
@@ -134,6 +135,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     )
     worker = Worker(services, redis, vectors, embedder, owns_vectors)
     await _look_around(worker)
+    give_back_what_is_freed()
     return worker
 
 
@@ -215,6 +217,7 @@ async def run_worker(
 
 def main() -> int:
     """Run ``python -m worker``: exit code 0 after a stop by signal, 1 when it can't start."""
+    keep_large_blocks_apart()
     try:
         settings = load_settings()
         configure_logging(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["RememberingEmbedder"]
 
 _KEPT = 256
-"""Texts whose vectors are kept: 256 lists of 1,536 Python floats (32 bytes each with their place) are 13 MB."""
+"""Texts whose vectors are kept. 256 of 1,536 numbers are 3 MB as arrays; as lists of Python floats they were 13. To
+make a list of one takes 17 µs, and a turn asks four times."""
 
 
 class RememberingEmbedder:
@@ -30,7 +32,7 @@ class RememberingEmbedder:
         self.dimensions = embedder.dimensions
         self._embedder = embedder
         self._kept = kept
-        self._known: OrderedDict[str, list[float]] = OrderedDict()
+        self._known: OrderedDict[str, array[float]] = OrderedDict()
         self._asked: dict[str, asyncio.Task[list[float]]] = {}
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -47,7 +49,7 @@ class RememberingEmbedder:
         known = self._known.get(text)
         if known is not None:
             self._known.move_to_end(text)
-            return known
+            return known.tolist()
         task = self._asked.get(text)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._embed(text))
@@ -63,6 +65,6 @@ class RememberingEmbedder:
         self._asked.pop(text, None)
         if task.cancelled() or task.exception() is not None:
             return
-        self._known[text] = task.result()
+        self._known[text] = array("d", task.result())
         while len(self._known) > self._kept:
             self._known.popitem(last=False)

@@ -9,15 +9,16 @@ from qdrant_client import models
 
 from services.vectors.engine import WORDS
 from services.vectors.server_filters import as_filter
+from services.vectors.server_search import search_on_server
 from services.vectors.server_wire import ServerWire
-from services.vectors.types import Hit, Record, Shape
+from services.vectors.types import Record, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import httpx
 
-    from services.vectors.types import Condition, Layout, Nearest, PayloadIndex, Point
+    from services.vectors.types import Condition, Hit, Layout, Nearest, PayloadIndex, Point
 
 __all__ = ["ServerEngine"]
 
@@ -155,21 +156,9 @@ class ServerEngine:
 
     async def search(self, collection: str, wanted: Sequence[Nearest]) -> list[list[Hit]]:
         """Several searches in one call."""
-        requests = [
-            models.QueryRequest(
-                query=one.vector if isinstance(one.vector, list) else _sparse(one.vector),
-                using=None if isinstance(one.vector, list) else WORDS,
-                filter=as_filter(one.where),
-                limit=one.limit,
-                score_threshold=one.at_least,
-                with_payload=True if one.only is None else list(one.only),
-            )
-            for one in wanted
-        ]
-        answers = await self._wire.run(
-            lambda client: client.query_batch_points(collection, requests, timeout=_SEARCH_TIMEOUT_S)
+        return await self._wire.run(
+            lambda client: search_on_server(client, collection, wanted, timeout_s=_SEARCH_TIMEOUT_S)
         )
-        return [[Hit(str(hit.id), hit.score, hit.payload or {}) for hit in answer.points] for answer in answers]
 
     async def _delete(self, collection: str, chosen: models.PointIdsList | models.FilterSelector) -> None:
         await self._wire.run(lambda client: client.delete(collection, chosen, wait=True))

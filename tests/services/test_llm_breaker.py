@@ -45,6 +45,23 @@ async def test_an_answer_in_between_begins_the_count_anew(redis: RedisClient) ->
     assert await gate.allows("claude")
 
 
+async def test_a_good_provider_costs_two_round_trips(redis: RedisClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One before the call and one behind it."""
+    gate = BreakerGate(redis)
+    await gate.succeeded("claude")
+    asked: list[object] = []
+    execute = redis.execute_command
+
+    async def counted(*command: object, **options: object) -> object:
+        asked.append(command[0])
+        return await execute(*command, **options)
+
+    monkeypatch.setattr(redis, "execute_command", counted)
+    assert await gate.allows("claude")
+    await gate.succeeded("claude")
+    assert asked == ["MGET", "MGET"]
+
+
 @pytest.mark.parametrize("error", [ProviderRefusedError("claude", "no"), ProviderRejectedError("claude", "400")])
 async def test_what_says_nothing_of_the_provider_does_not_count(
     redis: RedisClient, error: ProviderRefusedError | ProviderRejectedError

@@ -17,7 +17,7 @@ from services.logging import bind_trace, configure_logging, get_logger
 from services.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
 
 @contextmanager
@@ -43,6 +43,24 @@ def test_each_line_is_json_with_the_trace_of_its_task(capsys: pytest.CaptureFixt
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["trace_id"], line["message_id"], line["attempt"]) == ("turn.ended", "abc", "m1", 2)
     assert (line["level"], line["logger"]) == ("info", "room")
+
+
+def test_a_line_below_the_level_is_not_even_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is done for it that only its reader would need."""
+    made: list[str] = []
+
+    def note(_logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+        made.append(method)
+        return event
+
+    monkeypatch.setattr("services.logging._mask_private", note)
+    with json_logs():
+        get_logger("room").debug("turn.step", state="plan")
+        get_logger("room").info("turn.ended")
+    assert made == ["info"]
+    assert json.loads(capsys.readouterr().err)["event"] == "turn.ended"
 
 
 def test_private_values_are_masked_whatever_their_case(capsys: pytest.CaptureFixture[str]) -> None:

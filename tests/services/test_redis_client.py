@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import socket
 import time
@@ -66,6 +67,52 @@ def test_the_address_holds_no_secret(url: str, address: str) -> None:
     redis = connect_redis(url)
     assert redis.address == address
     assert redis.is_embedded == (address == "embedded://")
+
+
+@pytest.mark.parametrize("after_the_answer", [b"", b"$7\r\nnot for\r\n"], ids=["hangs up", "says more"])
+async def test_an_idle_connection_is_looked_at_before_it_is_used_again(after_the_answer: bytes) -> None:
+    """One that the server has closed, or on which something lies that nobody asked for, gives way to a new one."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        number = connections
+        while said := await reader.read(1000):
+            for _ in range(said.count(b"CLIENT")):
+                writer.write(b"+OK\r\n")
+            if b"GET" in said:
+                writer.write(b"$1\r\n%d\r\n" % number + after_the_answer)
+                if not after_the_answer:
+                    break
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    redis = connect_redis(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", retries=0)
+    for number in (b"1", b"2"):
+        assert await redis.get("a") == number
+        await asyncio.sleep(0.05)
+    await redis.aclose()
+    server.close()
+
+
+async def test_a_good_connection_is_used_again() -> None:
+    """Without a new one for each command, and without waiting for one."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while said := await reader.read(1000):
+            writer.write(b"+OK\r\n" * said.count(b"CLIENT") + b"$1\r\nx\r\n" * said.count(b"GET"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    redis = connect_redis(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", retries=0)
+    assert [await redis.get("a") for _ in range(3)] == [b"x"] * 3
+    assert connections == 1
+    await redis.aclose()
+    server.close()
 
 
 async def test_errors_that_are_not_an_outage_stay_what_they_are() -> None:

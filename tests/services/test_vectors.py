@@ -13,9 +13,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from qdrant_client import models
 
 from services.errors import ConflictError, NotFoundError, ServiceRejectedError, ServiceUnavailableError
-from services.vectors import AnyOf, Either, Every, Match, Nearest, Not, Point, Range, Record, Vectors
+from services.vectors import AnyOf, Either, Every, Hit, Match, Nearest, Not, Point, Range, Record, Vectors
+from services.vectors.server_filters import as_filter
 from standins.qdrant import QdrantStandIn
 
 if TYPE_CHECKING:
@@ -387,4 +389,38 @@ async def test_a_server_that_is_away_is_named_without_its_password() -> None:
         await vectors.ping()
     assert caught.value.service == "qdrant"
     assert "hidden" not in str(caught.value)
+    await vectors.aclose()
+
+
+async def test_a_server_is_asked_as_its_api_has_it_and_answers_in_our_words() -> None:
+    """The request is what qdrant-client's own models say; a reply of another shape is a server that can't be used."""
+    asked: list[dict[str, Any]] = []
+    replies: list[Any] = [
+        {"result": [{"points": [{"id": uid(1), "version": 3, "score": 1, "payload": None}]}, {"points": []}]},
+        {"result": [{"points": [{"id": uid(1)}]}]},
+        {"result": None},
+        ["nothing"],
+    ]
+
+    def server(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/collections/talks/points/query/batch"
+        assert request.url.params["timeout"] == "5"
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json=replies[len(asked) - 1])
+
+    vectors = Vectors("http://qdrant.example:6333", transport=httpx.MockTransport(server))
+    where = (Match("conference_id", "a"), Either((Range("start_time", NINE), AnyOf("room", ("Hall A",)))))
+    wanted = [Nearest("talks", [1.0, 0.5], 3, where, 0.25, ("room",)), Nearest("talks", {7: 0.5, 9: 1.0}, 2)]
+    assert await vectors.search_many(wanted) == [[Hit(uid(1), 1.0, {})], []]
+    said = models.QueryRequestBatch.model_validate(asked[0])
+    assert said.model_dump(mode="json", exclude_none=True) == asked[0]
+    assert [one.limit for one in said.searches] == [3, 2]
+    assert [one.with_payload for one in said.searches] == [["room"], True]
+    assert [one.score_threshold for one in said.searches] == [0.25, None]
+    assert said.searches[0].query == models.NearestQuery(nearest=[1.0, 0.5])
+    assert said.searches[0].filter == as_filter(where)
+    assert said.searches[1].query == models.NearestQuery(nearest=models.SparseVector(indices=[7, 9], values=[0.5, 1.0]))
+    for _ in replies[1:]:
+        with pytest.raises(ServiceUnavailableError):
+            await vectors.search(wanted[0])
     await vectors.aclose()
