@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -56,21 +57,10 @@ _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 
 
 class LanguageGuesser:
-    """Guesses ISO 639-1 codes out of ``LANGUAGES``; 0.05 ms a question, 0.5 s to load."""
+    """Guesses ISO 639-1 codes out of ``LANGUAGES``; 0.05 ms a question, 0.5 s to load the first."""
 
     def __init__(self) -> None:
-        everything = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        everything.set_languages(list(LANGUAGES))
-        # Made anew of the languages left, since the model keeps the table of all 142: 25 MB, measured.
-        self._model = LanguageIdentifier(
-            everything.nb_ptc,
-            everything.nb_pc,
-            everything.nb_classes,
-            everything.tk_nextmove,
-            everything.tk_output,
-            norm_probs=True,
-            tk_row=everything.tk_row,
-        )
+        self._model = _model()
         self._telling = {word: code for code, words in _TELLING_WORDS.items() for word in words.split()}
 
     def guess(self, text: str, earlier: Sequence[str] = ()) -> str:
@@ -92,3 +82,20 @@ class LanguageGuesser:
             return hints.pop() if len(hints) == 1 else None
         code, probability = self._model.rank(text)[0]
         return str(code) if probability >= _MIN_PROBABILITY else None
+
+
+@cache
+def _model() -> LanguageIdentifier:
+    """The process's one model: it is only read, and every guesser's is the same."""
+    everything = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    everything.set_languages(list(LANGUAGES))
+    # Made anew of the languages left, since the model keeps the table of all 142: 25 MB, measured.
+    return LanguageIdentifier(
+        everything.nb_ptc,
+        everything.nb_pc,
+        everything.nb_classes,
+        everything.tk_nextmove,
+        everything.tk_output,
+        norm_probs=True,
+        tk_row=everything.tk_row,
+    )
