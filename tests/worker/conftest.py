@@ -1,9 +1,14 @@
-"""A workshop on stand-ins: fakeredis, Directus in memory, and a model that says what a test scripts."""
+"""A workshop on stand-ins: fakeredis, Directus in memory, and a model that says what a test scripts.
+
+Time is virtual in every asynchronous test here: what takes the workshop two seconds takes a test none,
+and no busy machine makes it miss them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -33,6 +38,7 @@ from services.rate_limits import RateLimits
 from services.redis import RedisClient, connect_redis
 from services.settings import Settings
 from standins.directus import DirectusStandIn
+from tests.worker.virtual_time import Clock, VirtualLoop, virtual_time
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
@@ -43,13 +49,29 @@ from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from pydantic import BaseModel
 
     from assistants.interface import Tool
     from search.index import SearchIndex
     from services.embeddings.embedder import Embedder
+
+
+CLOCK = Clock()
+"""Goes on from test to test."""
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every asynchronous test of this room runs in virtual time."""
+    return {"virtual": lambda: VirtualLoop(CLOCK)}
+
+
+@pytest.fixture(autouse=True)
+def _virtual_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The clock's time for the test's loop; a command's test makes loops of its own, in real time."""
+    with virtual_time(CLOCK) if inspect.iscoroutinefunction(request.function) else contextlib.nullcontext():
+        yield
 
 
 @dataclass
