@@ -82,7 +82,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._clock.monotonic()
 
-    def run_in_executor(  # type: ignore[override]  # typeshed has TypeVarTuples here
+    def run_in_executor(
         self, executor: Executor | None, func: Callable[..., Any], *args: object
     ) -> asyncio.Future[Any]:
         future = super().run_in_executor(executor, func, *args)
