@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ _INLINE_CHARS = 2_000
 class LocalEmbedder:
     """Mean of static word vectors (wordllama l2_supercat, 256 dimensions, English mostly).
 
-    It knows words and not their order. Loaded at the first call, in its thread (0.5 s with imports).
+    It knows words and not their order. Loaded at a process's first call, in its thread (0.5 s with imports).
     """
 
     family = "local"
@@ -70,8 +71,12 @@ class LocalEmbedder:
         return vectors
 
 
+@cache
 def _load() -> Any:  # noqa: ANN401 - wordllama ships no types
-    """Load the packaged weights; without ``cache_dir`` the library would look for its tokenizer on the net."""
+    """Load the packaged weights, once in a process: they are only read.
+
+    Without ``cache_dir`` the library would look for its tokenizer on the net.
+    """
     from wordllama import WordLlama  # noqa: PLC0415 - 0.3 s of imports that the other embedders do without
 
     found = importlib.util.find_spec("wordllama")

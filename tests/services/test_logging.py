@@ -7,7 +7,7 @@ import gc
 import json
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -36,11 +36,17 @@ def json_logs(log_format: str = "json") -> Iterator[None]:
         structlog.contextvars.clear_contextvars()
 
 
+def logged(written: str, event: str) -> dict[str, Any]:
+    """The one line of this event; what an earlier test left to the garbage collector may speak up at any time."""
+    (found,) = [line for line in map(json.loads, written.splitlines()) if line["event"] == event]
+    return dict(found)
+
+
 def test_each_line_is_json_with_the_trace_of_its_task(capsys: pytest.CaptureFixture[str]) -> None:
     with json_logs():
         bind_trace("abc", message_id="m1")
         get_logger("room").info("turn.ended", attempt=2)
-    line = json.loads(capsys.readouterr().err)
+    line = logged(capsys.readouterr().err, "turn.ended")
     assert (line["event"], line["trace_id"], line["message_id"], line["attempt"]) == ("turn.ended", "abc", "m1", 2)
     assert (line["level"], line["logger"]) == ("info", "room")
 
@@ -70,14 +76,16 @@ def test_private_values_are_masked_whatever_their_case(capsys: pytest.CaptureFix
     assert "diagnosis" not in written
     assert "Bearer" not in written
     assert "sk-1" not in written
-    assert json.loads(written)["size"] == 3
+    assert logged(written, "odd")["size"] == 3
 
 
 def test_a_libraries_line_has_the_same_form_and_its_requests_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with json_logs():
         logging.getLogger("httpx").info("GET https://cms.example.com/items/messages?filter=secret")
         logging.getLogger("elsewhere").warning("heard")
-    assert json.loads(capsys.readouterr().err)["event"] == "heard"
+    written = capsys.readouterr().err
+    assert logged(written, "heard")["logger"] == "elsewhere"
+    assert "httpx" not in written
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

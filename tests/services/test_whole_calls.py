@@ -10,13 +10,15 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.directus import wire
 from services.directus.client import Directus
 from services.whole_calls import WholeCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_AT_ONCE = 100
+_CONNECTIONS = 4
+_AT_ONCE = 3 * _CONNECTIONS
 """Three times as many calls as the client has connections."""
 
 
@@ -47,12 +49,16 @@ async def slow_server() -> AsyncIterator[str]:
     await asyncio.wait_for(asyncio.gather(*serving), 10)
 
 
-async def test_calls_that_were_given_up_leave_their_connections_behind(slow_server: str) -> None:
-    """However many readers gave up while the pool was full, at whatever moment, the next one is served."""
+async def test_calls_that_were_given_up_leave_their_connections_behind(
+    slow_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many readers gave up while the pool was full, after whatever step, the next one is served."""
+    monkeypatch.setattr(wire, "_LIMITS", httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=4.0))
     async with Directus(slow_server, "token") as directus:
-        for round_ in range(20):
+        for steps in range(60):
             reads = [asyncio.create_task(directus.read_items("messages")) for _ in range(_AT_ONCE)]
-            await asyncio.sleep(0.002 * round_)
+            for _ in range(steps):
+                await asyncio.sleep(0)
             for read in reads:
                 read.cancel()
             await asyncio.gather(*reads, return_exceptions=True)

@@ -1,9 +1,14 @@
-"""A workshop on stand-ins: fakeredis, Directus in memory, and a model that says what a test scripts."""
+"""A workshop on stand-ins: fakeredis, Directus in memory, and a model that says what a test scripts.
+
+Time is virtual in every asynchronous test here: what takes the workshop two seconds takes a test none,
+and no busy machine makes it miss them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -33,6 +38,7 @@ from services.rate_limits import RateLimits
 from services.redis import RedisClient, connect_redis
 from services.settings import Settings
 from standins.directus import DirectusStandIn
+from tests.worker.virtual_time import Clock, VirtualLoop, virtual_time
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
@@ -43,13 +49,30 @@ from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from assistants.interface import Tool
     from search.index import SearchIndex
     from services.embeddings.embedder import Embedder
+    from services.llm.calls import Provider
+
+
+CLOCK = Clock()
+"""Goes on from test to test."""
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every asynchronous test of this room runs in virtual time."""
+    return {"virtual": lambda: VirtualLoop(CLOCK)}
+
+
+@pytest.fixture(autouse=True)
+def _virtual_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The clock's time for the test's loop; a command's test makes loops of its own, in real time."""
+    with virtual_time(CLOCK) if inspect.iscoroutinefunction(request.function) else contextlib.nullcontext():
+        yield
 
 
 @dataclass
@@ -189,6 +212,41 @@ def make_settings(**changes: Any) -> Settings:  # noqa: ANN401 - one per setting
     return Settings(**values)
 
 
+def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: Mapping[str, Assistant]) -> Services:
+    """One worker process's parts, put together as ``worker/main.py`` does it."""
+    settings, directus, redis = toolbox.settings, toolbox.directus, cast("RedisClient", toolbox.redis)
+    turns, line = TurnStore(redis), ConversationLine(redis)
+    watch, metrics = TurnWatch(redis, turns, line), Metrics(redis)
+    late = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
+    return Services(
+        settings=settings,
+        directus=directus,
+        queue=JobQueue(redis),
+        model=LanguageModel([*providers, OfflineProvider()]),
+        toolbox=toolbox,
+        assistants=assistants,
+        turns=turns,
+        line=line,
+        watch=watch,
+        pump=AnswerPump(
+            directus,
+            interval_s=settings.stream_interval_ms / 1000,
+            still_ours=watch.still_ours,
+            metrics=metrics,
+            late_writes=late,
+        ),
+        late_writes=late,
+        metrics=metrics,
+        turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
+    )
+
+
+def begin_upkeep(services: Services) -> list[asyncio.Task[None]]:
+    """What a worker process does beside its turns."""
+    upkeep = (services.pump.run(), services.watch.run(), services.late_writes.run())
+    return [asyncio.create_task(each) for each in upkeep]
+
+
 @pytest.fixture
 async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
     """Build workshops that share one Redis and one Directus: several are several worker processes."""
@@ -201,10 +259,6 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
         settings = make_settings(**changes)
         directus = directus_standin.directus()
         open_clients.append(directus)
-        turns, line = TurnStore(redis), ConversationLine(redis)
-        watch = TurnWatch(redis, turns, line)
-        metrics = Metrics(redis)
-        late = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
         assistant = Librarian()
         scripted = provider or ScriptedProvider()
         toolbox = Toolbox(
@@ -214,30 +268,8 @@ async def make_workshop() -> AsyncIterator[Callable[..., Workshop]]:
             index=cast("SearchIndex", None),
             embedder=cast("Embedder", None),
         )
-        services = Services(
-            settings=settings,
-            directus=directus,
-            queue=JobQueue(redis),
-            model=LanguageModel([scripted, OfflineProvider()]),
-            toolbox=toolbox,
-            assistants={"mini": assistant},
-            turns=turns,
-            line=line,
-            watch=watch,
-            pump=AnswerPump(
-                directus,
-                interval_s=settings.stream_interval_ms / 1000,
-                still_ours=watch.still_ours,
-                metrics=metrics,
-                late_writes=late,
-            ),
-            late_writes=late,
-            metrics=metrics,
-            turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
-        )
-        tasks.append(asyncio.create_task(services.pump.run()))
-        tasks.append(asyncio.create_task(watch.run()))
-        tasks.append(asyncio.create_task(late.run()))
+        services = make_services(toolbox, [scripted], {"mini": assistant})
+        tasks.extend(begin_upkeep(services))
         return Workshop(services, directus_standin, scripted, assistant, redis)
 
     yield make

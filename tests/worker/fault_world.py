@@ -28,26 +28,15 @@ from services.errors import (
     ServiceUnavailableError,
 )
 from services.llm.calls import AnswerEnd, TextDelta, Usage
-from services.llm.chain import LanguageModel
-from services.llm.offline import OfflineProvider
-from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue
 from services.queue.runner import JobContext, JobRunner, RetryLater
-from services.rate_limits import RateLimits
 from services.redis import RedisClient, retry_options
 from standins.directus import SERVICE_TOKEN, URL, DirectusStandIn
-from tests.worker.conftest import Librarian, make_settings
+from tests.worker.conftest import Librarian, begin_upkeep, make_services, make_settings
 from webhook.regeneration import Regeneration
-from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
-from worker.conversation_line import ConversationLine
-from worker.late_writes import LateWrites
-from worker.services import Services
 from worker.sweep import Sweep
-from worker.turn_limit import TurnLimit
-from worker.turn_store import TurnStore
-from worker.turn_watch import TurnWatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -56,6 +45,7 @@ if TYPE_CHECKING:
     from search.index import SearchIndex
     from services.embeddings.embedder import Embedder
     from services.llm.calls import Prompt
+    from services.rate_limits import RateLimits
 
 __all__ = ["Connection", "ModelFault", "SimWorker", "World", "script_of"]
 
@@ -257,7 +247,7 @@ class World:
 
 
 class SimWorker:
-    """One worker process, put together as ``worker/main.py`` does it."""
+    """One worker process, with a runner and a sweep of its own."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -266,27 +256,9 @@ class SimWorker:
         settings = make_settings(stream_interval_ms=100, turn_timeout_s=40)
         self.directus = Directus(URL, SERVICE_TOKEN, transport=_DirectusLine(world, self.connection), retry_for_s=15)
         redis = _redis_client(world, self.connection)
-        turns, line = TurnStore(redis), ConversationLine(redis)
-        watch, metrics = TurnWatch(redis, turns, line), Metrics(redis)
         toolbox = Toolbox(settings, self.directus, redis, cast("SearchIndex", None), cast("Embedder", None))
-        late = LateWrites(self.directus, turns, metrics, at_most=settings.worker_max_turns)
-        pump = AnswerPump(self.directus, interval_s=0.1, still_ours=watch.still_ours, metrics=metrics, late_writes=late)
-        model = LanguageModel([_Model(world, "first"), _Model(world, "second"), OfflineProvider()])
-        self.services = Services(
-            settings=settings,
-            directus=self.directus,
-            queue=JobQueue(redis),
-            model=model,
-            toolbox=toolbox,
-            assistants={"mini": _Librarian()},
-            turns=turns,
-            line=line,
-            watch=watch,
-            pump=pump,
-            late_writes=late,
-            metrics=metrics,
-            turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
-        )
+        models = [_Model(world, "first"), _Model(world, "second")]
+        self.services = make_services(toolbox, models, {"mini": _Librarian()})
 
         async def answer(job: AnswerJob, context: JobContext) -> None:
             await answer_message(job, context, self.services)
@@ -294,9 +266,9 @@ class SimWorker:
         self._runner = JobRunner(
             redis, Queue.TURNS, {AnswerJob: answer}, max_jobs=20, job_timeout_s=JOB_TIMEOUT_S, poll_delay_s=0.2
         )
-        sweep = Sweep(self.directus, self.services.queue, redis, metrics)
-        upkeep = (self._runner.run(), pump.run(), watch.run(), late.run(), sweep.run())
-        self.tasks = [asyncio.create_task(each) for each in upkeep]
+        sweep = Sweep(self.directus, self.services.queue, redis, self.services.metrics)
+        self.tasks = [asyncio.create_task(self._runner.run()), *begin_upkeep(self.services)]
+        self.tasks.append(asyncio.create_task(sweep.run()))
 
     async def answer_directly(self, message_id: str) -> None:
         """Run a turn beside the queue, as a worker does that has taken it up from another."""

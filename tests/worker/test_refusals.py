@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.answer_ids import answer_id_of
 from services.queue.runner import RetryLater
-from tests.services.test_logging import json_logs
+from tests.services.test_logging import json_logs, logged
 from tests.worker.test_answering import until
 from worker import row_writer
 
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 
 LEAST_PAUSE_S = 10.0
 """A refused turn asks no model again before this."""
-
-
-def logged(capsys: pytest.CaptureFixture[str], event: str) -> dict[str, Any]:
-    """The one line of this event."""
-    lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    (found,) = [line for line in lines if line["event"] == event]
-    return found
 
 
 @pytest.mark.parametrize("action", ["create", "update", "read"])
@@ -46,7 +38,7 @@ async def test_a_question_stays_open_while_erleah_may_not_write_its_answer(
     with json_logs(), pytest.raises(RetryLater) as put_off:
         await asyncio.wait_for(turn, 3)
     pauses.append(put_off.value.delay_s)
-    line = logged(capsys, "turn.refused")
+    line = logged(capsys.readouterr().err, "turn.refused")
     assert line["level"] == "error"
     assert line["reason"].endswith("run `erleah bootstrap`")
     assert workshop.status_of(message_id) is None
@@ -136,7 +128,7 @@ async def test_a_refused_row_is_told_with_its_turns_trace(
     workshop.directus.denied = {("messages", "create")}
     with json_logs(), pytest.raises(RetryLater):
         await workshop.answer(workshop.ask())
-    assert logged(capsys, "pump.row_refused")["trace_id"] == "trace-1"
+    assert logged(capsys.readouterr().err, "pump.row_refused")["trace_id"] == "trace-1"
 
 
 @pytest.mark.parametrize("provisioned", ["now", "before there was the Flow"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def stray(workshop: Workshop, message_id: str, text: str = "Half of") -> None:
 
 def make_old(workshop: Workshop, message_id: str, days: float) -> None:
     """Date a question and its answer back."""
-    then = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    then = (datetime.fromtimestamp(time.time(), UTC) - timedelta(days=days)).isoformat()
     for each in (message_id, answer_id_of(message_id)):
         if each in workshop.directus.tables.rows["messages"]:
             workshop.directus.tables.rows["messages"][each]["date_created"] = then
@@ -149,7 +150,7 @@ async def test_after_an_outage_of_days_no_answer_is_left_streaming(workshop: Wor
 
 async def test_an_old_answer_asked_for_anew_is_brought_to_its_end(workshop: Workshop) -> None:
     """Its question is days old, but it was asked again a moment ago: the job was lost, the wish was not."""
-    again = {"trace_id": "t", "asked_again_at": datetime.now(UTC).isoformat()}
+    again = {"trace_id": "t", "asked_again_at": datetime.fromtimestamp(time.time(), UTC).isoformat()}
     message_id = workshop.ask(metadata=again)
     stray(workshop, message_id, "")
     make_old(workshop, message_id, days=3)
