@@ -172,9 +172,9 @@ class SearchIndex:
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
         subjectless = not has_subject(text)
         answered = subjectless or weighed.strength >= threshold
-        is_drawn = bool(found) and answered and not subjectless and not asks_by_name(word_hits)
-        if is_drawn:
-            drawn = await self._neighbours.draw(subject, query.conference_id)
+        drawn_to: list[str] = []
+        if found and answered and not subjectless and not asks_by_name(word_hits):
+            drawn, drawn_to = await self._neighbours.draw(subject, query.conference_id)
             facet_hits, master_hits = await self._vectors.search_many(_by_meaning(query, drawn))
             found = ranked_by_all(facet_hits, master_hits, word_hits)
         explain = {
@@ -185,7 +185,7 @@ class SearchIndex:
             "corrected": wording.corrected,
             "unknown_names": list(weighed.unknown_names),
             "unkept": weighed.unkept,
-            "drawn_to_neighbours": is_drawn,
+            "drawn_to": drawn_to,
         }
         shown = await self._in_full(master, found[: query.limit], {hit.id for hit in word_hits})
         filters = _filters_applied(query)

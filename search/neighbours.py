@@ -88,8 +88,8 @@ class Neighbours:
         self._comparable: tuple[EntityType, ...] = ()
         self._checked_at = float("-inf")
 
-    async def draw(self, question: list[float], conference_id: str) -> list[float]:
-        """The question's vector with a share of its neighbours' subjects; as it is where there are none.
+    async def draw(self, question: list[float], conference_id: str) -> tuple[list[float], list[str]]:
+        """The question's vector with a share of its neighbours' subjects, and these; as it is where there are none.
 
         Raises what embedder and index raise.
         """
@@ -99,9 +99,9 @@ class Neighbours:
         nearest = sorted(found, key=lambda hit: (-hit.score, hit.id))[:NEIGHBOURS]
         said = [text for text in (subject_of(hit.payload) for hit in nearest) if text.strip()]
         if not said:
-            return question
+            return question, []
         # One text a call: a quantised model's vectors depend on the batch, and the same search must give the same list.
-        return drawn_to(question, await asyncio.gather(*map(self._vector, said)))
+        return drawn_to(question, await asyncio.gather(*map(self._vector, said))), said
 
     async def _vector(self, subject: str) -> Sequence[float]:
         known = self._known.get(subject)

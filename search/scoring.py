@@ -40,7 +40,7 @@ _WORDS_WEIGHT, _WORDS_POWER = 0.8, 3
 someone asks for a thing by its name, and hardly where a few are, which is chance."""
 
 NEARLY_ALL = 0.6
-"""A profile with this share of the question's words, by weight, is what was asked for by name: two of 61 vague questions
+"""A profile with this share of the question's words, by weight, is what was asked for by name: 2 of 61 vague questions
 have such a one, and 46 of 55 specific ones. Then the words of the other profiles are no chance either, and count in
 proportion: a panel with two of the words of "What is Samuel Colvin presenting this week?" has Samuel Colvin."""
 
