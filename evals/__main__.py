@@ -37,10 +37,15 @@ _TIMED_ROUNDS = 3
 
 
 async def answers_of(
-    embedder: Embedder, folder: Path = SAMPLE, configurations: Sequence[str] = CONFIGURATIONS, *, timed: bool = False
+    embedder: Embedder,
+    folder: Path = SAMPLE,
+    configurations: Sequence[str] = CONFIGURATIONS,
+    *,
+    questions: Path | None = None,
+    timed: bool = False,
 ) -> tuple[dict[str, Answers], list[Figure]]:
     """Every judged question's answer by configuration, and the times; the folder's index is built anew."""
-    asked = judged(folder)
+    asked = judged(folder, questions)
     conference_id = conference_id_of(folder)
     found: dict[str, Answers] = {}
     async with indexed(folder, embedder) as (index, vectors):
@@ -54,10 +59,10 @@ async def answers_of(
     return found, times
 
 
-async def evaluate(embedder: Embedder, folder: Path = SAMPLE) -> list[Figure]:
+async def evaluate(embedder: Embedder, folder: Path = SAMPLE, questions: Path | None = None) -> list[Figure]:
     """All figures of all configurations with one embedder."""
-    asked = judged(folder)
-    answers, times = await answers_of(embedder, folder, timed=True)
+    asked = judged(folder, questions)
+    answers, times = await answers_of(embedder, folder, questions=questions, timed=True)
     found = [one for name, of_name in answers.items() for one in figures(name, embedder.family, asked, of_name)]
     return found + times
 
@@ -102,11 +107,11 @@ def _table(found: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-async def _run(chosen: Sequence[str], folder: Path) -> list[Figure]:
+async def _run(chosen: Sequence[str], folder: Path, questions: Path | None) -> list[Figure]:
     found: list[Figure] = []
     for embedder in embedders(chosen):
         print(f"{embedder.identity} …", file=sys.stderr)
-        found += await evaluate(embedder, folder)
+        found += await evaluate(embedder, folder, questions)
         found += await evaluate_router(embedder, folder / "queries.jsonl")
         await embedder.aclose()
     return found
@@ -119,13 +124,14 @@ def main() -> int:
         "--embedders", default="local,fastembed,openai", help="comma list; those without a model or key are left out"
     )
     parser.add_argument("--data", type=Path, default=SAMPLE, help="folder with a conference and its queries.jsonl")
+    parser.add_argument("--questions", type=Path, help="a file of judged questions in place of the folder's own")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--baseline", action="store_true", help="only write evals/baseline.json anew")
     given = parser.parse_args()
     if given.baseline:
         asyncio.run(_write_baseline())
         return 0
-    found = asyncio.run(_run(given.embedders.split(","), given.data))
+    found = asyncio.run(_run(given.embedders.split(","), given.data, given.questions))
     print(_table(found))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps([one.as_json() for one in found], indent=1) + "\n", encoding="utf-8")

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from evals.questions import Judged
     from services.embeddings.embedder import Embedder
 
-__all__ = ["SAMPLE", "conference_id_of", "indexed", "judged"]
+__all__ = ["SAMPLE", "SECOND_QUESTIONS", "conference_id_of", "indexed", "judged"]
 
 SAMPLE = Path(__file__).parents[1] / "cli" / "demo_data"
 """The packaged conference, whose README credits the data and the judgements."""
+
+SECOND_QUESTIONS = Path(__file__).with_name("second_questions.jsonl")
+"""About the same conference, for no choice of any weight (evals/README.md)."""
 
 
 def conference_id_of(folder: Path) -> str:
@@ -39,13 +42,13 @@ def conference_id_of(folder: Path) -> str:
     return str(json.loads((folder / "conference.json").read_text(encoding="utf-8"))["id"])
 
 
-def judged(folder: Path) -> list[Judged]:
-    """The folder's judged questions."""
+def judged(folder: Path, questions: Path | None = None) -> list[Judged]:
+    """The folder's judged questions, or those of another file about the same conference."""
     known = {
         kind: {row["id"] for row in json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))}
         for kind in EntityType
     }
-    return read_questions(folder / "queries.jsonl", known)
+    return read_questions(questions or folder / "queries.jsonl", known)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from evals.conference import SAMPLE
 from evals.embedders import embedders
 from evals.measures import scores_by_search
 from evals.stored import Mix, store
+from search.scoring import NEARLY_ALL
 from search.thresholds import thresholds_for
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ FOLDS, ROUNDS, SEED = 5, 20, 20240708
 
 _PARTS = ((0.6, 0.2, 0.2), (0.4, 0.4, 0.2), (0.4, 0.2, 0.4), (0.2, 0.6, 0.2), (0.2, 0.2, 0.6))
 MIXES = tuple(
-    Mix(filler, *parts, words, power)
-    for filler, parts, words, power in product((0.4, 0.7, 1.0), _PARTS, (0.6, 0.8, 1.0), (2.0, 3.0, 4.0))
+    Mix(filler, *parts, words, power, drawn)
+    for filler, parts, words, power, drawn in product(
+        (0.4, 0.7, 1.0), _PARTS, (0.6, 0.8, 1.0), (2.0, 3.0, 4.0), (0.0, 0.2)
+    )
 )
-"""What is chosen among: 135 mixes, the committed one in their middle."""
+"""What is chosen among: 270 mixes, the committed one in their middle."""
 
 
 def folds(questions: Sequence[str]) -> Iterator[tuple[set[str], set[str]]]:
@@ -109,17 +112,18 @@ def ndcg_by_search(stored: Stored, mix: Mix) -> dict[str, float]:
         if not one.relevant:
             continue
         meaning = np.clip(stored.meaning(one, mix), 0.0, 1.0)
-        named = mix.words * np.clip(stored.words(one)[1], 0.0, 1.0) ** mix.power
+        shares = np.clip(stored.words(one)[1], 0.0, 1.0)
+        named = mix.words * shares ** (1.0 if shares.max() >= NEARLY_ALL else mix.power)
         order = np.argsort(-(1.0 - (1.0 - meaning) * (1.0 - named)), kind="stable")[:10]
         ranked[one.key] = [stored.of_type[one.entity_type].ids[at] for at in order]
     found = scores_by_search(stored.asked, ranked)["nDCG@10"]
     return {one.key: found.get(one.key, 0.0) for one in stored.asked if one.relevant}
 
 
-async def _run(chosen: Sequence[str], folder: Path) -> None:
+async def _run(chosen: Sequence[str], folder: Path, questions: Path | None) -> None:
     print(f"{'embedder':<10} {'figure':<27} {'committed, all':>14} {'chosen, held out':>17}")
     for embedder in embedders(chosen):
-        stored = await store(folder, embedder)
+        stored = await store(folder, embedder, questions)
         for name, (in_sample, out) in held_out(stored).items():
             print(f"{embedder.family:<10} {name:<27} {in_sample:>14.3f} {out:>17.3f}")
         await embedder.aclose()
@@ -130,8 +134,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m evals.folds", description=__doc__)
     parser.add_argument("--embedders", default="local,fastembed,openai", help="as for python -m evals")
     parser.add_argument("--data", type=Path, default=SAMPLE, help="folder with a conference and its queries.jsonl")
+    parser.add_argument("--questions", type=Path, help="a file of judged questions in place of the folder's own")
     given = parser.parse_args()
-    asyncio.run(_run(given.embedders.split(","), given.data))
+    asyncio.run(_run(given.embedders.split(","), given.data, given.questions))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,9 @@ from search.facets import FACET_KEYS
 from search.filler import FILLER, leaning_to, subject_words
 from search.floors import OFF_TOPIC, floor_of
 from search.lexicon import Lexicon
+from search.neighbours import NEIGHBOURS, drawn_to, subject_of
 from search.query import EntityType, Found
+from search.scoring import NEARLY_ALL
 from search.words import sparse_text
 from search.writer import IndexWriter
 from services.vectors import Hit
@@ -39,7 +41,10 @@ _HITS = 30
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """The weights of mode ``auto``; the defaults are the committed ones (search/filler.py, search/scoring.py)."""
+    """The weights of mode ``auto``; the defaults are the committed ones.
+
+    Those of search/filler.py, search/neighbours.py (``drawn``) and search/scoring.py.
+    """
 
     filler: float = 0.7
     best: float = 0.6
@@ -47,19 +52,21 @@ class Mix:
     top: float = 0.2
     words: float = 0.8
     power: float = 3.0
+    drawn: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class OfType:
     """One type's entities, row by row.
 
-    ``facets`` are unit vectors by entity and facet, zeros where there is none; ``masters`` those of the profiles.
-    ``filler`` is the mean vector of what every question of the type asks.
+    ``facets`` are unit vectors by entity and facet, zeros where there is none; ``masters`` those of the profiles,
+    ``subjects`` those of what they are called. ``filler`` is the mean vector of what every question of the type asks.
     """
 
     ids: tuple[str, ...]
     facets: Floats
     masters: Floats
+    subjects: Floats
     payloads: tuple[dict[str, str], ...]
     words: tuple[Mapping[int, float], ...]
     lexicon: Lexicon
@@ -77,20 +84,26 @@ class Stored:
     off_topic: tuple[Floats, ...]
 
     def meaning(self, one: Judged, mix: Mix) -> Floats:
-        """Each entity's meaning score, as search.scoring.meaning_score has it."""
-        return self.nearness(self.questions[one.key], one.entity_type, mix)
+        """Each entity's meaning score, as search.scoring.meaning_score has it, with the vector the order is made by."""
+        by_name = self.words(one)[1].max() >= NEARLY_ALL
+        return self.nearness(self.questions[one.key], one.entity_type, replace(mix, drawn=0.0) if by_name else mix)
 
     def nearness(self, question: Floats, entity_type: EntityType, mix: Mix) -> Floats:
         """The meaning score of each of the type's entities for a question's vector."""
         kind = self.of_type[entity_type]
         rest = question - mix.filler * kind.filler
         subject = rest / np.linalg.norm(rest)
+        if mix.drawn:
+            near = np.concatenate([of_type.masters @ subject for of_type in self.of_type.values()])
+            subjects = np.concatenate([of_type.subjects for of_type in self.of_type.values()])
+            nearest = np.argsort(-near, kind="stable")[:NEIGHBOURS]
+            subject = np.asarray(drawn_to(subject.tolist(), subjects[nearest].tolist(), mix.drawn))
         best = -np.sort(-(kind.facets @ subject), axis=1)[:, :3]
         return np.asarray(mix.best * best[:, 0] + mix.master * (kind.masters @ subject) + mix.top * best.mean(axis=1))
 
     def floor(self) -> float:
         """What the search would take for the least evidence if the model had not been measured."""
-        near = [self.nearness(one, kind, Mix()) for one in self.off_topic for kind in self.of_type]
+        near = [self.nearness(one, kind, Mix(drawn=0.0)) for one in self.off_topic for kind in self.of_type]
         return floor_of([float(np.sort(one)[-3:].mean()) for one in near])
 
     def words(self, one: Judged) -> tuple[Wording, Floats]:
@@ -101,22 +114,25 @@ class Stored:
         return wording, np.asarray(shares)
 
     def evidence(self, one: Judged, mix: Mix) -> float:
-        """What decides between answer and silence, by the search's own rule."""
+        """What decides between answer and silence, by the search's own rule: before anything is drawn anywhere."""
         kind = self.of_type[one.entity_type]
         wording, shares = self.words(one)
         found = [
             Found("", one.entity_type, "", 0.0, 0, {}, {}, {"meaning": float(value)})
-            for value in -np.sort(-self.meaning(one, mix))[:10]
+            for value in -np.sort(-self.meaning(one, replace(mix, drawn=0.0)))[:10]
         ]
         best = [at for at in np.argsort(-shares, kind="stable")[:_HITS] if shares[at] > 0]
         hits = [Hit(kind.ids[at], float(shares[at]), kind.payloads[at]) for at in best]
         return evidence(one.text, found, wording, hits, filtered=False).strength
 
 
-async def store(folder: Path, embedder: Embedder) -> Stored:
-    """Index the folder's conference as ``make eval`` does, and take the vectors of what was indexed."""
+async def store(folder: Path, embedder: Embedder, questions: Path | None = None) -> Stored:
+    """Index the folder's conference as ``make eval`` does, and take the vectors of what was indexed.
+
+    ``questions``: a file of judged ones in place of the folder's own.
+    """
     conference_id = conference_id_of(folder)
-    asked = tuple(judged(folder))
+    asked = tuple(judged(folder, questions))
     of_type: dict[EntityType, OfType] = {}
     async with indexed(folder, embedder) as (_, vectors):
         writer = IndexWriter(vectors, embedder)
@@ -135,14 +151,15 @@ async def store(folder: Path, embedder: Embedder) -> Stored:
                 tuple(one.entity_id for one in held),
                 facets,
                 masters,
+                np.asarray([(await embedder.embed([subject_of(one.payload)]))[0] for one in held]),
                 tuple({**one.payload, "text": text} for one, text in zip(held, profiles, strict=True)),
                 tuple(map(sparse_text, profiles)),
                 Lexicon(profiles),
                 np.asarray(await embedder.embed(FILLER[kind])).mean(axis=0),
             )
-    questions = {one.key: np.asarray(await _as_searched(one.text, embedder)) for one in asked}
+    vectors_of = {one.key: np.asarray(await _as_searched(one.text, embedder)) for one in asked}
     off_topic = tuple(map(np.asarray, await embedder.embed(OFF_TOPIC)))
-    return Stored(embedder.identity, asked, of_type, questions, off_topic)
+    return Stored(embedder.identity, asked, of_type, vectors_of, off_topic)
 
 
 async def _as_searched(question: str, embedder: Embedder) -> list[float]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from search.points import title_of
+from search.scoring import NEARLY_ALL
 from search.unkept import unkept_fact
 from search.words import sparse_text
 
@@ -26,10 +27,6 @@ fact, wants that. Both embedders asked for the same for names, within 0.02 (docs
 _FEW_SUBJECTS = 2
 """A question of one or two words, none of which anybody here uses, is about something else ("Any penguins?"). Longer
 ones may say in their own words what the texts say in others: that is what vectors are for."""
-
-_NEARLY_ALL = 0.6
-"""A profile with this share of the question's words, by weight, is what was asked for, whatever its cosine. Of the
-judged questions no vague one and none without an answer has above 0.58."""
 
 _BEST = 3
 """A subject that a conference has, several of its entities come near; what comes near by chance comes alone. Of 17
@@ -64,7 +61,7 @@ def evidence(
     unkept = unkept_fact(question)
     if not found:
         return Evidence(0.0, unknown, unkept)
-    if any(hit.score >= _NEARLY_ALL and _is_named(wording, hit) for hit in by_words):
+    if any(hit.score >= NEARLY_ALL and _is_named(wording, hit) for hit in by_words):
         return Evidence(1.0, unknown, unkept)
     best = sorted((one.parts["meaning"] for one in found), reverse=True)[: 1 if filtered else _BEST]
     strength = sum(best) / len(best)

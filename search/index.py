@@ -12,9 +12,17 @@ from search.filler import Filler, has_subject, leaning_to, subject_words
 from search.floors import Floors
 from search.lexicon import Wording
 from search.lexicons import Lexicons
+from search.neighbours import Neighbours
 from search.points import point_id
 from search.query import EntityType, SearchMode, SearchResult
-from search.scoring import FETCH_FACTOR, ranked_by_all, ranked_by_facets, ranked_by_master, with_payload
+from search.scoring import (
+    FETCH_FACTOR,
+    asks_by_name,
+    ranked_by_all,
+    ranked_by_facets,
+    ranked_by_master,
+    with_payload,
+)
 from search.standing import look_up
 from search.thresholds import thresholds_for
 from services.errors import InvalidInputError, NotFoundError
@@ -63,6 +71,7 @@ class SearchIndex:
         self._has_words: dict[str, bool] = {}
         self._filler = Filler(embedder)
         self._lexicons = Lexicons(vectors)
+        self._neighbours = Neighbours(vectors, embedder)
         self._floors = Floors(vectors, embedder, self._filler)
 
     async def search(self, query: SearchQuery) -> SearchResult:
@@ -142,18 +151,18 @@ class SearchIndex:
         return ranked_by_facets(hits, limit)
 
     async def _by_all(self, query: SearchQuery, vector: list[float]) -> SearchResult:
-        """Mode ``auto``: facets, profiles and words at once, and a decision whether that is an answer."""
+        """Mode ``auto``: facets, profiles and words at once, and a decision whether that is an answer.
+
+        A vague question that has one is asked once more, drawn to what lies nearest in the conference. That is
+        for the order only: everything is near to what it was drawn to, so it is no evidence.
+        """
         text = query.text[:_MAX_QUESTION_CHARS]
-        master, facets = master_name(query.entity_type), facets_name(query.entity_type)
-        where, limit = _conditions(query), max(query.limit, _AUTO_LEAST)
+        master = master_name(query.entity_type)
         subject = await self._subject(text, vector, query.entity_type) if text.strip() else vector
-        wanted = [
-            Nearest(facets, subject, limit * _AUTO_FACETS, where, only=_IN_BRIEF),
-            Nearest(master, subject, limit * _AUTO_MASTERS, where, only=_IN_BRIEF),
-        ]
+        wanted = _by_meaning(query, subject)
         wording = await self._wording(query, text)
         if wording.weights:
-            wanted.append(Nearest(master, wording.weights, limit * _AUTO_WORDS, where))
+            wanted.append(Nearest(master, wording.weights, _breadth(query) * _AUTO_WORDS, _conditions(query)))
         facet_hits, master_hits, *by_words = await self._vectors.search_many(wanted)
         word_hits = by_words[0] if by_words else []
         found = ranked_by_all(facet_hits, master_hits, word_hits)
@@ -162,6 +171,12 @@ class SearchIndex:
         threshold = await self._floors.floor(query.conference_id) if measured is None else measured
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
         subjectless = not has_subject(text)
+        answered = subjectless or weighed.strength >= threshold
+        drawn_to: list[str] = []
+        if found and answered and not subjectless and not asks_by_name(word_hits):
+            drawn, drawn_to = await self._neighbours.draw(subject, query.conference_id)
+            facet_hits, master_hits = await self._vectors.search_many(_by_meaning(query, drawn))
+            found = ranked_by_all(facet_hits, master_hits, word_hits)
         explain = {
             "evidence": round(weighed.strength, 4),
             "threshold": round(threshold, 4),
@@ -170,10 +185,11 @@ class SearchIndex:
             "corrected": wording.corrected,
             "unknown_names": list(weighed.unknown_names),
             "unkept": weighed.unkept,
+            "drawn_to": drawn_to,
         }
         shown = await self._in_full(master, found[: query.limit], {hit.id for hit in word_hits})
         filters = _filters_applied(query)
-        if subjectless or weighed.strength >= threshold:
+        if answered:
             return SearchResult(query.mode, tuple(shown), filters, explain=explain)
         return SearchResult(query.mode, (), filters, near=tuple(shown[:_NEAR]), explain=explain)
 
@@ -200,6 +216,20 @@ class SearchIndex:
         if not self._has_words.get(master_name(query.entity_type)):
             return Wording()
         return await self._lexicons.wording(text, query.conference_id, query.entity_type)
+
+
+def _breadth(query: SearchQuery) -> int:
+    """For how many entities points are fetched."""
+    return max(query.limit, _AUTO_LEAST)
+
+
+def _by_meaning(query: SearchQuery, subject: list[float]) -> list[Nearest]:
+    """The facets and the profiles that are nearest to a vector."""
+    where, breadth = _conditions(query), _breadth(query)
+    return [
+        Nearest(facets_name(query.entity_type), subject, breadth * _AUTO_FACETS, where, only=_IN_BRIEF),
+        Nearest(master_name(query.entity_type), subject, breadth * _AUTO_MASTERS, where, only=_IN_BRIEF),
+    ]
 
 
 def _conditions(query: SearchQuery) -> tuple[Condition, ...]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FETCH_FACTOR",
+    "NEARLY_ALL",
+    "asks_by_name",
     "auto_score",
     "meaning_score",
     "published_score",
@@ -36,6 +38,11 @@ _BEST_WEIGHT, _MASTER_WEIGHT, _TOP_WEIGHT, _TOP_FACETS = 0.6, 0.2, 0.2, 3
 _WORDS_WEIGHT, _WORDS_POWER = 0.8, 3
 """Of the words. The third power lets a question's words count where nearly all of them are there, which is when
 someone asks for a thing by its name, and hardly where a few are, which is chance."""
+
+NEARLY_ALL = 0.6
+"""A profile with this share of the question's words, by weight, is what was asked for by name: 2 of 61 vague questions
+have such a one, and 46 of 55 specific ones. Then the words of the other profiles are no chance either, and count in
+proportion: a panel with two of the words of "What is Samuel Colvin presenting this week?" has Samuel Colvin."""
 
 
 def published_score(facet_scores: Sequence[float]) -> float:
@@ -58,13 +65,19 @@ def meaning_score(facet_scores: Sequence[float], master: float, floor: float = 0
     return _BEST_WEIGHT * best[0] + _MASTER_WEIGHT * master + _TOP_WEIGHT * sum(best) / len(best)
 
 
-def auto_score(meaning: float, words: float) -> float:
+def auto_score(meaning: float, words: float, *, by_name: bool = False) -> float:
     """The default: ``1 - (1 - meaning)(1 - 0.8 * words^3)``, both in 0..1, and so the result.
 
-    ``words`` is the share of the question's words, by weight, that the profile has.
+    ``words`` is the share of the question's words, by weight, that the profile has. ``by_name``: some profile has
+    nearly all of them; then it is ``words`` itself in place of the third power.
     """
-    named = _WORDS_WEIGHT * min(max(words, 0.0), 1.0) ** _WORDS_POWER
+    named = _WORDS_WEIGHT * min(max(words, 0.0), 1.0) ** (1 if by_name else _WORDS_POWER)
     return 1.0 - (1.0 - min(max(meaning, 0.0), 1.0)) * (1.0 - named)
+
+
+def asks_by_name(word_hits: Iterable[Hit]) -> bool:
+    """Whether some profile has nearly all of the question's words."""
+    return any(hit.score >= NEARLY_ALL for hit in word_hits)
 
 
 def ranked_by_master(hits: Iterable[Hit], limit: int) -> list[Found]:
@@ -92,6 +105,7 @@ def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hi
     words = {str(hit.payload.get("entity_id")): hit for hit in word_hits}
     facet_floor = min((hit.score for hit in facet_hits), default=0.0)
     master_floor = min((hit.score for hit in master_hits), default=0.0)
+    by_name = asks_by_name(word_hits)
     # Facet hits may come with a part of the payload only.
     payloads |= {one: hit.payload for one, hit in (masters | words).items()}
     found = []
@@ -106,7 +120,7 @@ def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hi
             "meaning": meaning,
             "words": shared,
         }
-        found.append(_found(payload, auto_score(meaning, shared), facets, parts))
+        found.append(_found(payload, auto_score(meaning, shared, by_name=by_name), facets, parts))
     return _best(found, len(found))
 
 

@@ -60,6 +60,12 @@ def test_filters_corrections_and_unknown_names_are_said(capsys: pytest.CaptureFi
         assert said in err
 
 
+def test_what_drew_the_order_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the names of what came nearest."""
+    _, err = shown(capsys, results=[HIT], explain={"drawn_to": ["Caches", "Acme. Databases"]})
+    assert "ordered by nearness to 'Caches', 'Acme. Databases' too" in err
+
+
 def test_near_rows_are_told_apart_from_answers(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing here on that; and nothing at all asks whether there is an index."""
     out, err = shown(capsys, near=[HIT])

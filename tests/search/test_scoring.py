@@ -93,6 +93,16 @@ def test_few_shared_words_are_chance_and_all_of_them_are_a_name() -> None:
     assert auto_score(-0.5, 0.0) == 0.0
 
 
+def test_once_one_has_nearly_all_words_the_others_count_in_proportion() -> None:
+    """Half the words, little meaning, beside some more meaning: it is second where somebody was asked for by name."""
+    meant, half = [hit("meant", "a", 0.5)], hit("half", None, 0.5)
+    facets = [*meant, hit("half", "a", 0.3), hit("all", "a", 0.3)]
+    by_name = ranked_by_all(facets, [], [hit("all", None, 0.9), half])
+    assert [found.entity_id for found in by_name] == ["all", "half", "meant"]
+    by_chance = ranked_by_all(facets, [], [hit("all", None, 0.59), half])
+    assert by_chance[0].entity_id == "meant"
+
+
 def test_the_default_knows_entities_by_any_way() -> None:
     """Seen only by profile, only by a facet, only by words: all are ranked; the least score stands in."""
     facets = [hit("f", "a", 0.9), hit("both", "a", 0.6)]
@@ -102,7 +112,7 @@ def test_the_default_knows_entities_by_any_way() -> None:
     assert by_id["f"].score == pytest.approx(auto_score(meaning_score([0.9], 0.4, 0.6), 0.0), abs=1e-4)
     assert by_id["m"].score == pytest.approx(auto_score(meaning_score([], 0.8, 0.6), 0.0), abs=1e-4)
     assert by_id["both"].score == pytest.approx(auto_score(meaning_score([0.6], 0.4, 0.6), 0.0), abs=1e-4)
-    assert by_id["w"].score == pytest.approx(auto_score(meaning_score([], 0.4, 0.6), 0.9), abs=1e-4)
+    assert by_id["w"].score == pytest.approx(auto_score(meaning_score([], 0.4, 0.6), 0.9, by_name=True), abs=1e-4)
     assert by_id["w"].parts == {"facets": 0.6, "master": 0.4, "meaning": 0.56, "words": 0.9}
 
 
