@@ -135,20 +135,3 @@ class LanguageGuesser:
             return hints.pop() if len(hints) == 1 else None
         code, probability = self._model.rank(text)[0]
         return str(code) if probability >= _MIN_PROBABILITY else None
-
-
-@cache
-def _model() -> LanguageIdentifier:
-    """The process's one model: it is only read, and every guesser's is the same."""
-    everything = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    everything.set_languages(list(LANGUAGES))
-    # Made anew of the languages left, since the model keeps the table of all 142: 25 MB, measured.
-    return LanguageIdentifier(
-        everything.nb_ptc,
-        everything.nb_pc,
-        everything.nb_classes,
-        everything.tk_nextmove,
-        everything.tk_output,
-        norm_probs=True,
-        tk_row=everything.tk_row,
-    )
