@@ -69,6 +69,16 @@ class Model:
             streams = (await client.get(f"{self.url}/asked", timeout=30)).json()
         return {text: at for at, text in streams}
 
+    async def together(self, count: int) -> None:
+        """Let the next ``count`` streams begin at one moment, when the last of them is asked for."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            (await client.post(f"{self.url}/together/{count}", timeout=30)).raise_for_status()
+
+    async def has_begun(self) -> bool:
+        """Whether they have."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return bool((await client.get(f"{self.url}/together", timeout=30)).json())
+
 
 class Installation:
     """Enter it to have Directus, Redis and the receiver; ``worker`` and ``model`` start the rest.

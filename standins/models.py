@@ -29,7 +29,7 @@ from standins.model_script import Fault, FaultKind, RecordedRequest, Reply, Scri
 from standins.model_wire import AnthropicWire, OpenAIWire, Wire, embeddings_body, structured_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
@@ -61,8 +61,11 @@ class _QuietServer(uvicorn.Server):
 class ModelStandIn:
     """Serves ``replies``: one for all requests, or a sequence, one for each request, the last for the rest.
 
-    ``requests`` records what was asked (at most ``keep`` of them, the oldest go).
+    ``requests`` records what was asked (at most ``keep`` of them, the oldest go). ``before_stream`` is waited
+    for before the first token of each stream.
     """
+
+    before_stream: Callable[[RecordedRequest], Awaitable[None]] | None = None
 
     def __init__(self, replies: Reply | Sequence[Reply] = _DEFAULT_SCRIPT, *, keep: int = 1000) -> None:
         self._replies: list[Reply] = [replies] if isinstance(replies, Script) or callable(replies) else list(replies)
@@ -241,6 +244,8 @@ class _Answer:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send(_body(wire.begin(self._request, script)))
         await _sleep(script.first_token_delay_s)
+        if self._standin.before_stream is not None:
+            await self._standin.before_stream(self._request)
         async for batch in self._paced(pieces[:stop_at]):
             if self._request.hung_up:
                 return

@@ -115,8 +115,14 @@ class Verdict:
             if answer_id in self.story.touched:
                 continue
             seqs = [row["seq"] for row in rows]
-            assert all(earlier < later for earlier, later in pairwise(seqs)), f"{seqs}"
-            assert self.answers[answer_id]["seq"] == seqs[-1]
+            late = [later for earlier, later in pairwise(seqs) if later <= earlier]
+            # What a worker that stood still or was cut off had on its way comes behind the winner's last write, and
+            # is put right (worker/late_writes.py); on no screen it changes anything.
+            assert not late or self._can_write_late(), f"{seqs}"
+            assert self.answers[answer_id]["seq"] == seqs[-1] == max(seqs), f"{seqs}"
+
+    def _can_write_late(self) -> bool:
+        return any(each.what in {"pause", "redis away for one"} for each in self.story.case.befalls)
 
     def in_order(self) -> None:
         if any(each.what == "redis emptied" for each in self.story.case.befalls):
