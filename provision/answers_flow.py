@@ -12,16 +12,16 @@ named here and no others, no value of them an object. A worker does without the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from provision.operations import Operation, bring_about
 from services import directus_names as names
 
 if TYPE_CHECKING:
     from provision.api import DirectusApi
     from provision.report import Report
 
-__all__ = ["ANSWER_FIELDS", "OPERATIONS", "AnswersFlowBuilder", "Operation"]
+__all__ = ["ANSWER_FIELDS", "OPERATIONS", "AnswersFlowBuilder"]
 
 ANSWER_FIELDS = (
     "id",
@@ -53,16 +53,6 @@ module.exports = function (data) {{
   }});
 }};
 """
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One step of the Flow as declared; the next one follows when it succeeds, none when it fails."""
-
-    key: str
-    name: str
-    type: str
-    options: dict[str, Any]
 
 
 OPERATIONS = (
@@ -122,41 +112,14 @@ class AnswersFlowBuilder:
                 "description": "Erleah's workers write answers through it, many in one call",
             }
             await self._admin.request("POST", "/flows", json=shown | _FLOW)
-            await self._steps({"operation": None})
+            await bring_about(self._admin, shown, OPERATIONS)
             self._report.made.append(what)
             return
         changes = {name: value for name, value in _FLOW.items() if flow.get(name) != value}
         if changes:
             await self._admin.request("PATCH", f"/flows/{names.ANSWERS_FLOW_ID}", json=changes)
-        changed = sorted({*changes, *await self._steps(flow)})
+        changed = sorted({*changes, *await bring_about(self._admin, flow, OPERATIONS)})
         if changed:
             self._report.changed.append(f"{what}: {', '.join(changed)}")
         else:
             self._report.found.append(what)
-
-    async def _steps(self, flow: dict[str, Any]) -> list[str]:
-        """Make or mend the steps, from the last to the first since each names its next; the keys of those changed."""
-        there = {row["key"]: row for row in flow.get("operations") or ()}
-        changed: list[str] = []
-        following: str | None = None
-        for place, operation in reversed(list(enumerate(OPERATIONS))):
-            wanted: dict[str, Any] = {
-                "type": operation.type,
-                "options": operation.options,
-                "resolve": following,
-                "reject": None,
-            }
-            row = there.get(operation.key)
-            if row is None:
-                shown = {"key": operation.key, "name": operation.name, "position_x": 19 + 18 * place, "position_y": 1}
-                body = {"flow": names.ANSWERS_FLOW_ID} | shown | wanted
-                row = await self._admin.request("POST", "/operations", json=body)
-                changed.append(operation.key)
-            elif any(row.get(name) != value for name, value in wanted.items()):
-                await self._admin.request("PATCH", f"/operations/{row['id']}", json=wanted)
-                changed.append(operation.key)
-            following = row["id"]
-        if flow["operation"] != following:
-            await self._admin.request("PATCH", f"/flows/{names.ANSWERS_FLOW_ID}", json={"operation": following})
-            changed.append("first step")
-        return changed

@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from provision.operations import Operation, bring_about
 from services import directus_names as names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provision.api import DirectusApi
     from provision.report import Report
 
@@ -20,12 +23,14 @@ SECRET_FROM_ENV = "{{$env.DIRECTUS_WEBHOOK_SECRET}}"  # noqa: S105 - says where 
 """A header value for Directus servers that have the secret in their environment and allow it
 (``FLOWS_ENV_ALLOW_LIST``): then it lies in no row of the database."""
 
-_OPERATION_KEY = "call_erleah"
+_IS_ANSWER = {"$trigger": {"payload": {"role": {"_eq": "assistant"}}}}
+"""A row that its writer calls an answer is none of the receiver's business, and Erleah writes as many of them as
+visitors ask questions. One without a role goes on: the receiver decides."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A Flow as declared; ``path`` is the receiver's."""
+    """A Flow as declared; ``path`` is the receiver's. Where ``unless`` holds of its data, nothing is called."""
 
     id: str
     name: str
@@ -33,6 +38,7 @@ class Flow:
     scope: tuple[str, ...]
     collections: tuple[str, ...]
     path: str
+    unless: dict[str, Any] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -48,6 +54,7 @@ FLOWS: tuple[Flow, ...] = (
         scope=("items.create",),
         collections=(names.MESSAGES,),
         path="/hooks/message-created",
+        unless=_IS_ANSWER,
     ),
     Flow(
         names.CONTENT_CHANGED_FLOW_ID,
@@ -80,20 +87,14 @@ class FlowBuilder:
         by_id = {row["id"]: row for row in rows}
         by_name = {row["name"]: row for row in rows}
         for flow in FLOWS:
-            options = {
-                "method": "POST",
-                "url": f"{receiver_url}{flow.path}",
-                "headers": [{"header": "X-Erleah-Secret", "value": header_value}],
-                # Alone in the body it stays an object; inside other text it would be escaped twice.
-                "body": "{{$trigger}}",
-            }
+            steps = _steps(flow, receiver_url, header_value)
             there = by_id.get(flow.id) or by_name.get(flow.name)
             if there is None:
-                await self._make(flow, options)
+                await self._make(flow, steps)
             else:
-                await self._mend(flow, there, options)
+                await self._mend(flow, there, steps)
 
-    async def _make(self, flow: Flow, options: dict[str, Any]) -> None:
+    async def _make(self, flow: Flow, steps: Sequence[Operation]) -> None:
         body = {
             "id": flow.id,
             "name": flow.name,
@@ -106,24 +107,10 @@ class FlowBuilder:
             "options": flow.options,
         }
         await self._admin.request("POST", "/flows", json=body)
-        await self._attach(flow.id, options)
+        await bring_about(self._admin, body, steps)
         self._report.made.append(f"flow {flow.name}")
 
-    async def _attach(self, flow_id: str, options: dict[str, Any]) -> None:
-        """Make the operation, then point the flow at it: nested in one call Directus refuses it."""
-        body = {
-            "flow": flow_id,
-            "key": _OPERATION_KEY,
-            "name": "Call Erleah",
-            "type": "request",
-            "position_x": 19,
-            "position_y": 1,
-            "options": options,
-        }
-        operation = await self._admin.request("POST", "/operations", json=body)
-        await self._admin.request("PATCH", f"/flows/{flow_id}", json={"operation": operation["id"]})
-
-    async def _mend(self, flow: Flow, there: dict[str, Any], options: dict[str, Any]) -> None:
+    async def _mend(self, flow: Flow, there: dict[str, Any], steps: Sequence[Operation]) -> None:
         changes: dict[str, Any] = {}
         if there["status"] != "active":
             changes["status"] = "active"
@@ -133,23 +120,29 @@ class FlowBuilder:
             changes |= {"trigger": "event", "options": (there.get("options") or {}) | flow.options}
         if changes:
             await self._admin.request("PATCH", f"/flows/{there['id']}", json=changes)
-        operations = there.get("operations") or []
-        own = next((row for row in operations if row["key"] == _OPERATION_KEY), None)
-        if own is None:
-            await self._attach(there["id"], options)
-            changes["operation"] = "made"
-        else:
-            if there.get("operation") is None:
-                await self._admin.request("PATCH", f"/flows/{there['id']}", json={"operation": own["id"]})
-                changes["operation"] = "attached"
-            if own["type"] != "request" or own.get("options") != options:
-                body = {"type": "request", "options": options}
-                await self._admin.request("PATCH", f"/operations/{own['id']}", json=body)
-                changes["address or secret"] = "changed"
-        if changes:
-            self._report.changed.append(f"flow {flow.name}: {', '.join(sorted(changes))}")
+        changed = sorted({*changes, *await bring_about(self._admin, there, steps)})
+        if changed:
+            self._report.changed.append(f"flow {flow.name}: {', '.join(changed)}")
         else:
             self._report.found.append(f"flow {flow.name}")
+
+
+def _steps(flow: Flow, receiver_url: str, header_value: str) -> list[Operation]:
+    call = Operation(
+        "call_erleah",
+        "Call Erleah",
+        "request",
+        {
+            "method": "POST",
+            "url": f"{receiver_url}{flow.path}",
+            "headers": [{"header": "X-Erleah-Secret", "value": header_value}],
+            # Alone in the body it stays an object; inside other text it would be escaped twice.
+            "body": "{{$trigger}}",
+        },
+    )
+    if flow.unless is None:
+        return [call]
+    return [Operation("is_answer", "An answer?", "condition", {"filter": flow.unless}, next_on="reject"), call]
 
 
 def _shape(options: dict[str, Any] | None) -> tuple[object, ...]:

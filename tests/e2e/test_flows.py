@@ -94,13 +94,20 @@ def test_a_new_message_is_told_once_with_the_secret(
 
 
 def test_writing_an_answer_calls_nobody(receiver: Receiver, service: Rest) -> None:
-    """The many writes of a growing answer start no Flow."""
+    """Neither an answer's row nor the many writes of its growing text are told."""
     conversation = service.data("POST", "/items/conversations", json={})["id"]
     body = {"conversation_id": conversation, "role": "assistant", "status": "streaming"}
     message = service.data("POST", "/items/messages", json=body)["id"]
-    assert receiver.next()[2]["key"] == message
     service.data("PATCH", "/items/messages", json=[{"id": message, "messageText": "a piece", "seq": 1}])
     assert receiver.nothing_within(0.5)
+
+
+@pytest.mark.parametrize("role", [{}, {"role": None}, {"role": "system"}])
+def test_what_is_not_called_an_answer_is_told(receiver: Receiver, service: Rest, role: dict[str, Any]) -> None:
+    """A row without a role, or with one that nobody knows: the receiver decides."""
+    conversation = service.data("POST", "/items/conversations", json={})["id"]
+    message = service.data("POST", "/items/messages", json={"conversation_id": conversation} | role)["id"]
+    assert receiver.next()[2]["key"] == message
 
 
 def test_every_change_of_content_is_told(directus_server: DirectusServer, receiver: Receiver, service: Rest) -> None:
