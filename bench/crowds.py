@@ -73,7 +73,10 @@ async def _unwatched(house: Installation, model: Model, count: int) -> Round:
     took = {
         question.answer_id: ended[question.answer_id] - at
         for question in questions
-        if question.answer_id in ended and (at := asked_at(question, asked)) is not None
+        # One that ended before the model began was not written by the model: too late for the worker.
+        if question.answer_id in ended
+        and (at := asked_at(question, asked)) is not None
+        and at < ended[question.answer_id]
     }
     rates = [row["seq"] / took[row["id"]] for row in rows if row["id"] in took]
     return Round(

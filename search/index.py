@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ class SearchIndex:
         self._embedder = embedder
         self._thresholds = thresholds_for(embedder.identity)
         self._checked_at: dict[str, float] = {}
+        self._checking = asyncio.Lock()
         self._has_words: dict[str, bool] = {}
         self._filler = Filler(embedder)
         self._lexicons = Lexicons(vectors)
@@ -127,17 +129,23 @@ class SearchIndex:
         return counted
 
     async def _check_for(self, query: SearchQuery) -> None:
-        names = names_of([query.entity_type])
-        now = time.monotonic()
-        if all(now - self._checked_at.get(name, float("-inf")) < _CHECKED_FOR_S for name in names):
+        if self._is_checked(query.entity_type):
             return
-        try:
-            await self.check([query.entity_type])
-        except NotFoundError:
-            raise _not_indexed(query.conference_id) from None
-        master = master_name(query.entity_type)
-        self._has_words[master] = await self._vectors.has_words(master)
-        self._checked_at.update(dict.fromkeys(names, now))
+        async with self._checking:  # of a hundred turns that begin at once, one looks
+            if self._is_checked(query.entity_type):
+                return
+            now = time.monotonic()
+            try:
+                await self.check([query.entity_type])
+            except NotFoundError:
+                raise _not_indexed(query.conference_id) from None
+            master = master_name(query.entity_type)
+            self._has_words[master] = await self._vectors.has_words(master)
+            self._checked_at.update(dict.fromkeys(names_of([query.entity_type]), now))
+
+    def _is_checked(self, entity_type: EntityType) -> bool:
+        now = time.monotonic()
+        return all(now - self._checked_at.get(name, float("-inf")) < _CHECKED_FOR_S for name in names_of([entity_type]))
 
     async def _by_one(self, query: SearchQuery, vector: list[float]) -> list[Found]:
         """Modes ``master`` and ``faceted``: one search, one formula."""

@@ -24,11 +24,15 @@ _TIMEOUTS: Final = httpx.Timeout(
     connect=2.0,  # a Directus that is up accepts at once; longer means that it is away
     read=10.0,  # an array PATCH of 50 rows takes 58 ms; under pressure Directus says 503 long before
     write=10.0,  # at most 1 MB (MAX_PAYLOAD_SIZE) goes out
-    pool=10.0,  # with every connection busy: as long as one of them may take
+    pool=10.0,  # only writers ever wait there, for one of many connections
 )
+_READS_AT_ONCE: Final = 12
+"""One Directus process works off about 200 calls a second, whatever waits; more at once only wait there."""
+_LINE_S: Final = 10.0
+"""How long a read waits in line: as long as one before it may take."""
 _LIMITS: Final = httpx.Limits(
-    max_connections=32,  # one Directus process works off about 200 calls a second, whatever waits
-    max_keepalive_connections=32,
+    max_connections=24,  # room for writes beside the reads: the growing answers go past the line
+    max_keepalive_connections=24,
     keepalive_expiry=4.0,  # Node closes idle connections after 5 s: let go before it does
 )
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
@@ -48,7 +52,7 @@ class Wire:
         base = httpx.URL(url.rstrip("/"))
         self.address = str(base.copy_with(userinfo=b""))
         self._retry_for_s = retry_for_s
-        self._calls = WholeCalls()
+        self._calls = WholeCalls(at_once=_READS_AT_ONCE, patience_s=_LINE_S)
         self._client = httpx.AsyncClient(
             base_url=base,
             timeout=_TIMEOUTS,
@@ -111,7 +115,9 @@ class Wire:
 
     async def _try(self, request: httpx.Request) -> httpx.Response:
         try:
-            response = await self._calls.run(self._client.send(request))
+            # A visitor who sees his answer grow must not wait for those whose turns begin.
+            is_read = request.method in {"GET", "SEARCH"}
+            response = await self._calls.run(self._client.send(request), waits=is_read)
         except httpx.TimeoutException as error:
             msg = f"Directus at {self.address} is too slow or away ({type(error).__name__})"
             raise ServiceUnavailableError(SERVICE, msg) from error

@@ -24,7 +24,8 @@ T = TypeVar("T")
 _TIMEOUT_S = 30
 """For writes and upkeep; searches ask for less."""
 
-_LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+_AT_ONCE = 16
+_LIMITS = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
 """A search's answer is 1 MB of objects while it is read, and one process reads one at a time anyway. Without limits of
 its own the client opens a connection for each call to an address of this machine."""
 
@@ -40,7 +41,7 @@ class ServerWire:
 
     def __init__(self, url: str, api_key: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         parts = urlsplit(url)
-        self._calls = WholeCalls()
+        self._calls = WholeCalls(at_once=_AT_ONCE, patience_s=_TIMEOUT_S)
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # for messages: no password
         self._client = AsyncQdrantClient(
             url=url,

@@ -54,6 +54,7 @@ async def test_calls_that_were_given_up_leave_their_connections_behind(
 ) -> None:
     """However many readers gave up while the pool was full, after whatever step, the next one is served."""
     monkeypatch.setattr(wire, "_LIMITS", httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=4.0))
+    monkeypatch.setattr(wire, "_READS_AT_ONCE", _AT_ONCE)
     async with Directus(slow_server, "token") as directus:
         for steps in range(60):
             reads = [asyncio.create_task(directus.read_items("messages")) for _ in range(_AT_ONCE)]
@@ -66,9 +67,43 @@ async def test_calls_that_were_given_up_leave_their_connections_behind(
             assert await directus.read_items("messages") == []
 
 
+async def test_calls_wait_in_line_and_one_that_is_given_up_there_never_begins() -> None:
+    """Two at a time; what goes past the line does; whoever waited behind the one that left gets his turn."""
+    calls = WholeCalls(at_once=2, patience_s=5)
+    begun: list[str] = []
+    go_on = asyncio.Event()
+
+    async def call(name: str) -> str:
+        begun.append(name)
+        await go_on.wait()
+        return name
+
+    waiting = [asyncio.create_task(calls.run(call(name))) for name in ("a", "b", "given up", "d")]
+    hasty = asyncio.create_task(calls.run(call("writer"), waits=False))
+    await asyncio.sleep(0.01)
+    assert begun == ["a", "b", "writer"]
+    waiting[2].cancel()
+    await asyncio.sleep(0.01)
+    go_on.set()
+    assert await asyncio.gather(waiting[0], waiting[1], waiting[3], hasty) == ["a", "b", "d", "writer"]
+    assert "given up" not in begun
+
+
+async def test_a_wait_in_line_has_an_end() -> None:
+    """Whoever gets no slot in time is told so as by a full pool, and his call never begins."""
+    calls = WholeCalls(at_once=1, patience_s=0.01)
+    go_on = asyncio.Event()
+    first = asyncio.create_task(calls.run(go_on.wait()))
+    await asyncio.sleep(0)
+    with pytest.raises(httpx.PoolTimeout):
+        await calls.run(go_on.wait())
+    go_on.set()
+    assert await first
+
+
 async def test_a_failure_that_nobody_waits_for_is_no_ones_trouble() -> None:
     """It is not reported by the event loop as lost (warnings are errors here)."""
-    calls = WholeCalls()
+    calls = WholeCalls(at_once=1, patience_s=5)
 
     async def fail() -> None:
         await asyncio.sleep(0.01)
@@ -84,7 +119,7 @@ async def test_a_failure_that_nobody_waits_for_is_no_ones_trouble() -> None:
 
 async def test_what_still_runs_ends_with_the_client() -> None:
     """Closing waits for no one."""
-    calls = WholeCalls()
+    calls = WholeCalls(at_once=1, patience_s=5)
     waiting = asyncio.create_task(calls.run(asyncio.sleep(60)))
     await asyncio.sleep(0)
     await calls.aclose()
