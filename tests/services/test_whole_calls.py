@@ -85,7 +85,7 @@ async def test_calls_wait_in_line_and_one_that_is_given_up_there_never_begins() 
     waiting[2].cancel()
     await asyncio.sleep(0.01)
     go_on.set()
-    assert await asyncio.gather(waiting[0], waiting[1], waiting[3], hasty) == ["a", "b", "d", "writer"]
+    assert list(await asyncio.gather(waiting[0], waiting[1], waiting[3], hasty)) == ["a", "b", "d", "writer"]
     assert "given up" not in begun
 
 
