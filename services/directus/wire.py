@@ -26,13 +26,14 @@ _TIMEOUTS: Final = httpx.Timeout(
     write=10.0,  # at most 1 MB (MAX_PAYLOAD_SIZE) goes out
     pool=10.0,  # only writers ever wait there, for one of many connections
 )
-_READS_AT_ONCE: Final = 12
-"""One Directus process works off about 200 calls a second, whatever waits; more at once only wait there."""
+_READS_AT_ONCE: Final = 8
+"""One Directus process works off about 200 calls a second, whatever waits; more at once only wait there. And each
+call looks through the idle connections before it."""
 _LINE_S: Final = 10.0
 """How long a read waits in line: as long as one before it may take."""
 _LIMITS: Final = httpx.Limits(
-    max_connections=24,  # room for writes beside the reads: the growing answers go past the line
-    max_keepalive_connections=24,
+    max_connections=16,  # room for writes beside the reads: the growing answers go past the line
+    max_keepalive_connections=16,
     keepalive_expiry=4.0,  # Node closes idle connections after 5 s: let go before it does
 )
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")

@@ -24,7 +24,7 @@ T = TypeVar("T")
 _TIMEOUT_S = 30
 """For writes and upkeep; searches ask for less."""
 
-_AT_ONCE = 16
+_AT_ONCE = 8
 _LIMITS = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
 """A search's answer is 1 MB of objects while it is read, and one process reads one at a time anyway. Without limits of
 its own the client opens a connection for each call to an address of this machine."""
