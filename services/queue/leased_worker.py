@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from arq.constants import in_progress_key_prefix
+from arq.utils import timestamp_ms
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
@@ -45,7 +45,7 @@ _LAST_RESORT_S = 60.0
 """arq's own time-out comes this long after the runner's, should that one not bite."""
 
 _UNANNOUNCED_S = 0.1
-"""How long a job may wait that nobody announces: one put off for later, or freed by a worker's death."""
+"""How long the queue is not read when nobody announces a job: one put off for later, or freed by a worker's death."""
 
 _LET_GO_S = 5.0
 """How long a cancelled handler may take over its last write."""
@@ -102,6 +102,7 @@ class LeasedWorker(Worker):
         self._lease_ms = int(lease_s * 1000)
         self._worker_id = worker_id
         self._run_number = 0
+        self._next_due_ms: float | None = None
         self._held: dict[str, _Lease] = {}
 
     @property
@@ -118,9 +119,20 @@ class LeasedWorker(Worker):
         room = self.max_jobs - self.running
         if room <= 0 or not self.allow_pick_jobs:
             return
-        due: list[bytes] = await self._reader.zrangebyscore(
-            self.queue_name, min="-inf", max=_now_ms(), start=0, num=self.queue_read_limit
+        self._next_due_ms = None
+        now_ms = timestamp_ms()
+        # A little of the future too: a job comes announced and not yet due from a machine whose clock is ahead.
+        found: list[tuple[bytes, float]] = await self._reader.zrangebyscore(
+            self.queue_name,
+            min="-inf",
+            max=now_ms + _UNANNOUNCED_S * 1000,
+            start=0,
+            num=self.queue_read_limit,
+            withscores=True,
         )
+        due = [job_id for job_id, due_ms in found if due_ms <= now_ms]
+        if len(due) < len(found):
+            self._next_due_ms = found[len(due)][1]
         # What still runs here is not taken again, though its lease lapsed while Redis was away: renewing mends that.
         due = [job_id for job_id in due if _decoded(job_id) not in self.tasks]
         while due and room > 0:
@@ -131,10 +143,12 @@ class LeasedWorker(Worker):
 
     async def wait_for_work(self, *, announced: bool, poll_delay_s: float) -> None:
         """Wait for a reason to read the queue again: an announcement (if jobs are announced), a free place, time."""
-        if announced and self.running < self.max_jobs:
+        if announced and self.running < self.max_jobs and self._next_due_ms is None:
             await wait_for_announcement(self._reader, self.queue_name, longest_s=_UNANNOUNCED_S)
-        else:
-            await asyncio.sleep(poll_delay_s)
+            return
+        # Redis ends a blocked read that has timed out up to 0.1 s late: too coarse for a job that is due before.
+        due_in_s = math.inf if self._next_due_ms is None else (self._next_due_ms - timestamp_ms()) / 1000
+        await asyncio.sleep(max(0, min(due_in_s, poll_delay_s)))
 
     async def renew_leases(self) -> None:
         """Hold on to what runs here; let go of what another run has taken."""
@@ -155,7 +169,7 @@ class LeasedWorker(Worker):
                 else:
                     self._lose(job_id)
                     continue
-                again[job_id] = _now_ms() + self._lease_ms
+                again[job_id] = timestamp_ms() + self._lease_ms
             if again:
                 pipe.zadd(self.queue_name, again, xx=True)
                 await pipe.execute()
@@ -216,7 +230,7 @@ class LeasedWorker(Worker):
                 pipe.set(_in_progress(job_id), token, nx=True, px=self._lease_ms)
                 pipe.zscore(self.queue_name, job_id)
             answers = await pipe.execute()
-        now_ms = _now_ms()
+        now_ms = timestamp_ms()
         taken: list[tuple[str, _Lease]] = []
         stale: list[bytes] = []
         for (job_id, token), got_it, score in zip(leases.items(), answers[::2], answers[1::2], strict=True):
@@ -232,7 +246,7 @@ class LeasedWorker(Worker):
         if stale:
             await self.pool.delete(*map(_in_progress, stale))
         if taken:
-            lapse_ms = _now_ms() + self._lease_ms
+            lapse_ms = timestamp_ms() + self._lease_ms
             await self.pool.zadd(self.queue_name, {name: lapse_ms for name, _ in taken}, xx=True)
         return taken
 
@@ -262,7 +276,7 @@ class LeasedWorker(Worker):
             pipe.delete(in_progress_key_prefix + job_id)
             pipe.zadd(self.queue_name, {job_id: due_ms}, xx=True)
             await pipe.execute()
-        if due_ms <= _now_ms():
+        if due_ms <= timestamp_ms():
             await announce(self.pool, self.queue_name)
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
@@ -278,10 +292,6 @@ class LeasedWorker(Worker):
     def _new_token(self) -> bytes:
         self._run_number += 1
         return f"{self._worker_id}:{self._run_number}".encode()
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 def _in_progress(job_id: bytes) -> bytes:

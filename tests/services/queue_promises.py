@@ -15,6 +15,8 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from services import redis_keys
 from services.errors import InvalidInputError, NotFoundError, ServiceUnavailableError
+from services.queue import leased_worker
+from services.queue.announcing import announce
 from services.queue.job_queue import JobQueue, Progress
 from services.queue.jobs import AnswerJob, IndexItemJob, Queue, ReindexJob, SearchJob
 from services.queue.runner import JobContext, JobRunner, RetryLater
@@ -183,6 +185,18 @@ class QueuePromises:
             await queue.enqueue(AnswerJob(message_id="m1"), defer_s=0.4)
             await until(lambda: bool(worked.ended))
             assert time.monotonic() - began >= 0.38
+
+    async def test_a_job_that_comes_before_its_time_begins_in_time(
+        self, redis: RedisClient, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A job announced by a machine whose clock is ahead is begun when it is due, not at some later read."""
+        monkeypatch.setattr(leased_worker, "_UNANNOUNCED_S", 30.0)  # the next read, were it not for the job's time
+        worked = Worked()
+        async with running(redis, {AnswerJob: worked}):
+            await queue.enqueue(AnswerJob(message_id="m1"), defer_s=0.2)
+            if not redis.is_embedded:
+                await announce(redis, Queue.TURNS)
+            await until(lambda: bool(worked.ended))
 
     async def test_a_job_that_takes_too_long_is_ended(self, redis: RedisClient, queue: JobQueue) -> None:
         """The time-out cancels the handler and ends the job; it is not run again."""
