@@ -116,10 +116,10 @@ class LeasedWorker(Worker):
 
     async def take_due_jobs(self) -> None:
         """Read the queue once and begin as many free jobs as there is room for."""
+        self._next_due_ms = None
         room = self.max_jobs - self.running
         if room <= 0 or not self.allow_pick_jobs:
             return
-        self._next_due_ms = None
         now_ms = timestamp_ms()
         # A little of the future too: a job comes announced and not yet due from a machine whose clock is ahead.
         found: list[tuple[bytes, float]] = await self._reader.zrangebyscore(
@@ -143,12 +143,16 @@ class LeasedWorker(Worker):
 
     async def wait_for_work(self, *, announced: bool, poll_delay_s: float) -> None:
         """Wait for a reason to read the queue again: an announcement (if jobs are announced), a free place, time."""
-        if announced and self.running < self.max_jobs and self._next_due_ms is None:
+        if self.running >= self.max_jobs:  # whatever is due has to wait for a place
+            await asyncio.sleep(poll_delay_s)
+        elif self._next_due_ms is not None:
+            # Redis ends a blocked read that has timed out up to 0.1 s late: too coarse for a job that is due before.
+            due_in_s = (self._next_due_ms - timestamp_ms()) / 1000
+            await asyncio.sleep(max(0, min(due_in_s, poll_delay_s)))
+        elif announced:
             await wait_for_announcement(self._reader, self.queue_name, longest_s=_UNANNOUNCED_S)
-            return
-        # Redis ends a blocked read that has timed out up to 0.1 s late: too coarse for a job that is due before.
-        due_in_s = math.inf if self._next_due_ms is None else (self._next_due_ms - timestamp_ms()) / 1000
-        await asyncio.sleep(max(0, min(due_in_s, poll_delay_s)))
+        else:
+            await asyncio.sleep(poll_delay_s)
 
     async def renew_leases(self) -> None:
         """Hold on to what runs here; let go of what another run has taken."""

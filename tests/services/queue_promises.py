@@ -198,6 +198,30 @@ class QueuePromises:
                 await announce(redis, Queue.TURNS)
             await until(lambda: bool(worked.ended))
 
+    async def test_a_full_runner_rests_though_a_job_is_due(
+        self, redis: RedisClient, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It looks for a free place now and then, and does not spin until there is one."""
+        gate = asyncio.Event()
+        worked = Worked(gate)
+        looks = 0
+        look = leased_worker.LeasedWorker.take_due_jobs
+
+        async def counted(worker: leased_worker.LeasedWorker) -> None:
+            nonlocal looks
+            looks += 1
+            await look(worker)
+
+        monkeypatch.setattr(leased_worker.LeasedWorker, "take_due_jobs", counted)
+        await queue.enqueue(AnswerJob(message_id="m1"))
+        await queue.enqueue(AnswerJob(message_id="m2"), defer_s=0.09)  # within what the first read sees
+        async with running(redis, {AnswerJob: worked}, max_jobs=1, poll_delay_s=0.05):
+            await until(lambda: bool(worked.begun))
+            await asyncio.sleep(0.5)
+            assert looks < 40
+            gate.set()
+            await until(lambda: len(worked.ended) == 2)
+
     async def test_a_job_that_takes_too_long_is_ended(self, redis: RedisClient, queue: JobQueue) -> None:
         """The time-out cancels the handler and ends the job; it is not run again."""
         worked = Worked(asyncio.Event())
