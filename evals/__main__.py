@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from evals.conference import SAMPLE, conference_id_of, indexed, judged
 from evals.configurations import CONFIGURATIONS, ask_with
 from evals.embedders import embedders
-from evals.measures import Figure, by_search, figures
+from evals.measures import Figure, by_search, figures, with_confidence
 from evals.router import evaluate_router
-from search.query import SearchQuery
+from search.floors import OFF_TOPIC
+from search.query import EntityType, SearchQuery
 from services.embeddings.local import LocalEmbedder
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ async def answers_of(
     questions: Path | None = None,
     timed: bool = False,
 ) -> tuple[dict[str, Answers], list[Figure]]:
-    """Every judged question's answer by configuration, and the times; the folder's index is built anew."""
+    """Every judged question's answer by configuration; the folder's index is built anew.
+
+    Where ``timed``, what else the default is worth too: its silence where the question is of another world, its times.
+    """
     asked = judged(folder, questions)
     conference_id = conference_id_of(folder)
     found: dict[str, Answers] = {}
@@ -55,16 +59,18 @@ async def answers_of(
                 one.key: await search(SearchQuery(one.text, conference_id, one.entity_type, limit=_LIMIT))
                 for one in asked
             }
-        times = await _times(index, asked, conference_id, embedder.family) if timed else []
-    return found, times
+        if not timed:
+            return found, []
+        silence = await _off_topic(index, conference_id, embedder.family)
+        return found, [silence, *await _times(index, asked, conference_id, embedder.family)]
 
 
 async def evaluate(embedder: Embedder, folder: Path = SAMPLE, questions: Path | None = None) -> list[Figure]:
     """All figures of all configurations with one embedder."""
     asked = judged(folder, questions)
-    answers, times = await answers_of(embedder, folder, questions=questions, timed=True)
+    answers, others = await answers_of(embedder, folder, questions=questions, timed=True)
     found = [one for name, of_name in answers.items() for one in figures(name, embedder.family, asked, of_name)]
-    return found + times
+    return found + others
 
 
 async def _write_baseline() -> None:
@@ -73,6 +79,19 @@ async def _write_baseline() -> None:
     answers, _ = await answers_of(embedder, configurations=("auto",))
     await embedder.aclose()
     BASELINE.write_text(json.dumps(by_search(judged(SAMPLE), answers["auto"]), indent=1) + "\n", encoding="utf-8")
+
+
+async def _off_topic(index: SearchIndex, conference_id: str, family: str) -> Figure:
+    """The share of questions of another world that are met with silence whatever type is asked for.
+
+    They chose no threshold of a measured model; for any other the floor is read off them, and this tells nothing.
+    """
+    silent = []
+    for text in OFF_TOPIC:
+        asked = [SearchQuery(text, conference_id, kind, limit=_LIMIT) for kind in EntityType]
+        silent.append(float(not any([(await index.search(one)).results for one in asked])))
+    value, low, high = (round(one, 4) for one in with_confidence(silent))
+    return Figure("auto", family, "off topic", "silent questions", value, low, high, len(silent))
 
 
 async def _times(index: SearchIndex, asked: Sequence[Judged], conference_id: str, family: str) -> list[Figure]:

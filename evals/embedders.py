@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["FASTEMBED_PATH", "embedders"]
 
 FASTEMBED_PATH = "ERLEAH_TEST_FASTEMBED_PATH"
-"""Where a folder with a model for fastembed lies; without it fastembed is left out."""
+"""Where a folder with a model for fastembed lies."""
+
+_BESIDE = Path(__file__).parents[2] / "shared" / "models" / "all-MiniLM-L6-v2-int8"
+"""Looked at where the variable is empty; without either fastembed is left out."""
 
 
 def embedders(chosen: Sequence[str]) -> Iterator[Embedder]:
     """Those of ``chosen`` (local, fastembed, openai) that can be had; the caller closes each."""
     if "local" in chosen:
         yield LocalEmbedder()
-    folder = os.environ.get(FASTEMBED_PATH)
-    if "fastembed" in chosen and folder:
+    given = os.environ.get(FASTEMBED_PATH)
+    folder = Path(given or _BESIDE)
+    if "fastembed" in chosen and (given or folder.is_dir()):
         from services.embeddings.fastembed import FastembedEmbedder  # noqa: PLC0415 - an extra
 
-        yield FastembedEmbedder(model_path=Path(folder))
+        yield FastembedEmbedder(model_path=folder)
     key = os.environ.get("OPENAI_API_KEY")
     if "openai" in chosen and key:
         from services.embeddings.openai import OpenAIEmbedder  # noqa: PLC0415 - 0.5 s that most runs do without

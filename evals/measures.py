@@ -46,7 +46,7 @@ class Figure:
 
 
 def figures(config: str, embedder: str, asked: Sequence[Judged], answers: Mapping[str, SearchResult]) -> list[Figure]:
-    """All figures of one configuration with one embedder; ``answers`` by ``Judged.key``."""
+    """All figures of one configuration with one embedder, of kinds that were asked; ``answers`` by ``Judged.key``."""
     found: list[Figure] = []
     for kind in ("specific", "vague"):
         of_kind = [one for one in asked if one.kind == kind]
@@ -65,7 +65,7 @@ def figures(config: str, embedder: str, asked: Sequence[Judged], answers: Mappin
         whole[one.question_id].append(bool(is_silent))
     questions = [float(all(each)) for each in whole.values()]
     found.append(_figure(config, embedder, "unanswerable", "silent questions", questions))
-    return found
+    return [figure for figure in found if figure.n]
 
 
 def scores_by_search(asked: Sequence[Judged], ranked: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:

@@ -14,6 +14,7 @@ from search.facets import FACET_KEYS
 from search.filler import FILLER, leaning_to, subject_words
 from search.floors import OFF_TOPIC, floor_of
 from search.lexicon import Lexicon
+from search.naming import less_chance
 from search.neighbours import NEIGHBOURS, drawn_to, subject_of
 from search.query import EntityType, Found
 from search.scoring import NEARLY_ALL
@@ -111,7 +112,8 @@ class Stored:
         kind = self.of_type[one.entity_type]
         wording = kind.lexicon.wording(one.text)
         shares = [sum(weight * has.get(word, 0.0) for word, weight in wording.weights.items()) for has in kind.words]
-        return wording, np.asarray(shares)
+        hits = [Hit(*each) for each in zip(kind.ids, shares, kind.payloads, strict=True)]
+        return wording, np.asarray([hit.score for hit in less_chance(hits, wording)])
 
     def evidence(self, one: Judged, mix: Mix) -> float:
         """What decides between answer and silence, by the search's own rule: before anything is drawn anywhere."""
@@ -123,7 +125,7 @@ class Stored:
         ]
         best = [at for at in np.argsort(-shares, kind="stable")[:_HITS] if shares[at] > 0]
         hits = [Hit(kind.ids[at], float(shares[at]), kind.payloads[at]) for at in best]
-        return evidence(one.text, found, wording, hits, filtered=False).strength
+        return evidence(one.text, found, wording, hits).strength
 
 
 async def store(folder: Path, embedder: Embedder, questions: Path | None = None) -> Stored:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from search.points import title_of
-from search.scoring import NEARLY_ALL
+from search.naming import is_found_by_name, words_of
 from search.unkept import unkept_fact
 from search.words import sparse_text
 
@@ -18,15 +16,19 @@ if TYPE_CHECKING:
     from search.query import Found
     from services.vectors import Hit
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "evidence", "narrowed"]
 
 _AGAINST = 0.12
 """Off the cosine when the question's own words speak against an answer: who asks for a thing by name, or for one
 fact, wants that. Both embedders asked for the same for names, within 0.02 (docs/search.md)."""
 
-_FEW_SUBJECTS = 2
-"""A question of one or two words, none of which anybody here uses, is about something else ("Any penguins?"). Longer
-ones may say in their own words what the texts say in others: that is what vectors are for."""
+_UNHEARD = 0.16
+"""Off the cosine, times the share of a short question's subject that nobody here speaks of ("Any sessions on drone
+piloting?"). More than the 0.12 of a name: a half is all that is seldom unheard of (docs/search.md)."""
+
+_SHORT = 3
+"""Words of the subject up to which a question is short, and asks for them. Longer ones say in their own words what the
+texts say in others: that is what vectors are for."""
 
 _BEST = 3
 """A subject that a conference has, several of its entities come near; what comes near by chance comes alone. Of 17
@@ -48,46 +50,39 @@ class Evidence:
     unkept: str | None = None
 
 
-def evidence(
-    question: str, found: Sequence[Found], wording: Wording, by_words: Sequence[Hit], *, filtered: bool
-) -> Evidence:
+def evidence(question: str, found: Sequence[Found], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
     """Weigh what came near.
 
     ``found`` is all of it, not only what is shown; ``by_words`` are the profiles that share words with the
-    question, with their texts. ``filtered``: times or rooms have narrowed it, and one that is left may be
-    the answer alone.
+    question, with their texts, as search/naming.py leaves them.
     """
     unknown = _still_unknown(wording, by_words)
     unkept = unkept_fact(question)
     if not found:
         return Evidence(0.0, unknown, unkept)
-    if any(hit.score >= NEARLY_ALL and _is_named(wording, hit) for hit in by_words):
+    if is_found_by_name(by_words, wording):
         return Evidence(1.0, unknown, unkept)
-    best = sorted((one.parts["meaning"] for one in found), reverse=True)[: 1 if filtered else _BEST]
-    strength = sum(best) / len(best)
+    best = sorted((one.parts["meaning"] for one in found), reverse=True)[:_BEST]
     names_nobody = wording.names > 0 and 3 * len(unknown) >= 2 * wording.names
-    if names_nobody or unkept is not None or (not filtered and _is_unheard_of(wording, by_words)):
-        strength -= _AGAINST
-    return Evidence(strength, unknown, unkept)
+    against = max(_AGAINST if names_nobody or unkept is not None else 0.0, _UNHEARD * _unheard_of(wording, by_words))
+    return Evidence(sum(best) / len(best) - against, unknown, unkept)
 
 
-def _is_named(wording: Wording, hit: Hit) -> bool:
-    """Whether the words that the profile shares are more than one that fell by the way.
+def narrowed(everywhere: Evidence, found: Sequence[Found], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
+    """The evidence where times or rooms leave fewer: of the whole conference, and no more than the best one left.
 
-    Two that have a subject, or one that is written as a name, or stands in the entity's own: somebody's
-    biography that mentions the weather is no answer to "What's the weather?".
+    What nobody here speaks of, nobody speaks of on Friday either; and the one that is left may be the answer alone.
     """
-    if not wording.subjects.isdisjoint(_numbers(title_of(hit.payload))):
-        return True
-    shared = wording.subjects & _words(hit)
-    return len(shared) > 1 or bool(shared & wording.named)
+    here = 1.0 if is_found_by_name(by_words, wording) else max((one.parts["meaning"] for one in found), default=0.0)
+    return replace(everywhere, strength=min(everywhere.strength, here))
 
 
-def _is_unheard_of(wording: Wording, by_words: Sequence[Hit]) -> bool:
-    """Whether the question has a subject in a word or two, in the texts' language, and no text has any of them."""
-    if wording.foreign or not 0 < len(wording.subjects) <= _FEW_SUBJECTS:
-        return False
-    return all(wording.subjects.isdisjoint(_words(hit)) for hit in by_words)
+def _unheard_of(wording: Wording, by_words: Sequence[Hit]) -> float:
+    """The share of a short question's subject that no text has; 0 of a longer one, or in another language."""
+    if wording.foreign or not 0 < len(wording.subjects) <= _SHORT:
+        return 0.0
+    heard = frozenset[int]().union(*map(words_of, by_words))
+    return len(wording.subjects - heard) / len(wording.subjects)
 
 
 def _still_unknown(wording: Wording, by_words: Sequence[Hit]) -> tuple[str, ...]:
@@ -97,16 +92,5 @@ def _still_unknown(wording: Wording, by_words: Sequence[Hit]) -> tuple[str, ...]
     """
     if not wording.unknown_names:
         return ()
-    known = {number for hit in by_words for number in _words(hit)}
+    known = {number for hit in by_words for number in words_of(hit)}
     return tuple(name for name in wording.unknown_names if not set(sparse_text(name)) <= known)
-
-
-def _words(hit: Hit) -> frozenset[int]:
-    """The numbers of the words in a profile's text."""
-    return _numbers(str(hit.payload.get("text", "")))
-
-
-@lru_cache(maxsize=1_000)
-def _numbers(text: str) -> frozenset[int]:
-    """The same profiles come near again and again: reading their words anew was a tenth of a turn's work."""
-    return frozenset(sparse_text(text))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from search.collection_names import facets_name, master_name, names_of
 from search.entity import MASTER_KEY
-from search.evidence import evidence
+from search.evidence import evidence, narrowed
 from search.filler import Filler, has_subject, leaning_to, subject_words
 from search.floors import Floors
 from search.lexicon import Wording
 from search.lexicons import Lexicons
+from search.naming import less_chance
 from search.neighbours import Neighbours
 from search.points import point_id
 from search.query import EntityType, SearchMode, SearchResult
@@ -30,11 +32,11 @@ from services.errors import InvalidInputError, NotFoundError
 from services.vectors import AnyOf, Either, Every, Match, Nearest, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from search.query import Found, SearchQuery, TimeRange
     from services.embeddings.embedder import Embedder
-    from services.vectors import Condition, Vectors
+    from services.vectors import Condition, Hit, Vectors
 
 __all__ = ["MAX_LIMIT", "SearchIndex"]
 
@@ -53,12 +55,27 @@ _IN_BRIEF = ("entity_id", "entity_type", "facet_key", "title", "name")
 _AUTO_LEAST = 10
 """However few are wanted, as many come near as if it were ten: their scores decide whether there is an answer."""
 
+_EVERYWHERE = 3
+"""Entities for which points are fetched to see whether the conference has the subject at all, times and rooms aside."""
+
 _NEAR = 3
 """Offers in place of an answer."""
 
 _CHECKED_FOR_S = 5.0
 """How long a check of the index holds: a switch to another embedder is noticed within this, and a search
 costs Qdrant no extra calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Hits by facet, by profile, and by words."""
+
+    facets: Sequence[Hit]
+    masters: Sequence[Hit]
+    words: Sequence[Hit]
+
+    def ranked(self) -> list[Found]:
+        return ranked_by_all(self.facets, self.masters, self.words)
 
 
 class SearchIndex:
@@ -167,24 +184,24 @@ class SearchIndex:
         text = query.text[:_MAX_QUESTION_CHARS]
         master = master_name(query.entity_type)
         subject = await self._subject(text, vector, query.entity_type) if text.strip() else vector
-        wanted = _by_meaning(query, subject)
         wording = await self._wording(query, text)
-        if wording.weights:
-            wanted.append(Nearest(master, wording.weights, _breadth(query) * _AUTO_WORDS, _conditions(query)))
-        facet_hits, master_hits, *by_words = await self._vectors.search_many(wanted)
-        word_hits = by_words[0] if by_words else []
-        found = ranked_by_all(facet_hits, master_hits, word_hits)
-        weighed = evidence(text, found, wording, word_hits, filtered=_is_narrowed(query))
-        measured = self._thresholds.auto
-        threshold = await self._floors.floor(query.conference_id) if measured is None else measured
+        near = await self._near(query, subject, wording, _breadth(query))
+        found = near.ranked()
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
         subjectless = not has_subject(text)
+        weighed = evidence(text, found, wording, near.words)
+        if _is_narrowed(query) and not subjectless:
+            everywhere = await self._near(replace(query, times=(), rooms=()), subject, wording, _EVERYWHERE)
+            whole = evidence(text, everywhere.ranked(), wording, everywhere.words)
+            weighed = narrowed(whole, found, wording, near.words)
+        measured = self._thresholds.auto
+        threshold = await self._floors.floor(query.conference_id) if measured is None else measured
         answered = subjectless or weighed.strength >= threshold
         drawn_to: list[str] = []
-        if found and answered and not subjectless and not asks_by_name(word_hits):
+        if found and answered and not subjectless and not asks_by_name(near.words):
             drawn, drawn_to = await self._neighbours.draw(subject, query.conference_id)
-            facet_hits, master_hits = await self._vectors.search_many(_by_meaning(query, drawn))
-            found = ranked_by_all(facet_hits, master_hits, word_hits)
+            facets, masters = await self._vectors.search_many(_by_meaning(query, drawn, _breadth(query)))
+            found = _Near(facets, masters, near.words).ranked()
         explain = {
             "evidence": round(weighed.strength, 4),
             "threshold": round(threshold, 4),
@@ -195,11 +212,20 @@ class SearchIndex:
             "unkept": weighed.unkept,
             "drawn_to": drawn_to,
         }
-        shown = await self._in_full(master, found[: query.limit], {hit.id for hit in word_hits})
+        shown = await self._in_full(master, found[: query.limit], {hit.id for hit in near.words})
         filters = _filters_applied(query)
         if answered:
             return SearchResult(query.mode, tuple(shown), filters, explain=explain)
         return SearchResult(query.mode, (), filters, near=tuple(shown[:_NEAR]), explain=explain)
+
+    async def _near(self, query: SearchQuery, subject: list[float], wording: Wording, breadth: int) -> _Near:
+        """What comes near by meaning and by words."""
+        wanted = _by_meaning(query, subject, breadth)
+        if wording.weights:
+            master = master_name(query.entity_type)
+            wanted.append(Nearest(master, wording.weights, breadth * _AUTO_WORDS, _conditions(query)))
+        facets, masters, *by_words = await self._vectors.search_many(wanted)
+        return _Near(facets, masters, less_chance(by_words[0], wording) if by_words else [])
 
     async def _subject(self, text: str, vector: list[float], entity_type: EntityType) -> list[float]:
         """The question's vector with more of its subject and less of the asking."""
@@ -231,9 +257,9 @@ def _breadth(query: SearchQuery) -> int:
     return max(query.limit, _AUTO_LEAST)
 
 
-def _by_meaning(query: SearchQuery, subject: list[float]) -> list[Nearest]:
-    """The facets and the profiles that are nearest to a vector."""
-    where, breadth = _conditions(query), _breadth(query)
+def _by_meaning(query: SearchQuery, subject: list[float], breadth: int) -> list[Nearest]:
+    """The facets and the profiles that are nearest to a vector, for so many entities."""
+    where = _conditions(query)
     return [
         Nearest(facets_name(query.entity_type), subject, breadth * _AUTO_FACETS, where, only=_IN_BRIEF),
         Nearest(master_name(query.entity_type), subject, breadth * _AUTO_MASTERS, where, only=_IN_BRIEF),

@@ -14,13 +14,17 @@ __all__ = ["unkept_fact"]
 
 _PERSONAL = r"(?:mobile|phone|telephone|cell(?:\s?phone)?)\s(?:number|no\.)|(?:e-?mail|home|postal)\saddress"
 
+_NAMED_ALONE = r"(?=\s*(?:[.?!,;:]|$)|\s(?:of|for|to|from|please|by|and|or)\b)"
+"""What follows who asks for the thing itself: "email address validation" is a subject."""
+
 _FORMS = {
     "a price": r"""\bhow\smuch\b[^.?!]*\b(?:cost|costs|pay|charges?|price)\b
         | \bhow\smuch\s(?:is|are)\s(?:a|an|the|one)\s\w+(?:\s\w+)?\s*\?
         | \bwhat\s(?:do|does|will|would)\b[^.?!]*\bcost\b
         | \b(?:wie\steuer|was\skoste[tn]|wie\sviel\skoste[tn]|combien\sco[u\xfb]te(?:nt)?|quel\sest\sle\sprix
             |cu[a\xe1]nto\scuestan?|qu[e\xe9]\sprecio)\b""",
-    "a private detail": rf"""\b(?:what|which|give|send|tell|know|have|need|find|get)\b[^.?!]*\b(?:{_PERSONAL})(?!s)
+    "a private detail": rf"""\b(?:what|which|give|send|tell|know|have|need|find|get)\b[^.?!]*
+            \b(?:{_PERSONAL}){_NAMED_ALONE}
         | \b\w+['\u2019]s?\s(?:{_PERSONAL}|e-?mail|salary|birthday|age)\b
         | \bhow\sold\sis\b | \bhow\smuch\s(?:does|do)\b[^.?!]*\bearn\b
         | \b(?:handynummer|telefonnummer|mailadresse|num[e\xe9]ro\sde\st[e\xe9]l[e\xe9]phone
@@ -37,7 +41,8 @@ _FORMS = {
         | \b(?:conference|talk|keynote|session|workshop|speaker|exhibitor)s?\b[^.?!]*
             \b(?:last|next)\s(?:year|edition)\s*[.?!]*$""",
     "a piece of work": r"""^\W*(?:(?:can|could|would|will)\syou\s)?(?:please\s)?
-        (?:write|draft|compose|translate|proofread|book|order|buy)\s(?:me|my|us|our|a|an|the|this)\b""",
+        (?:write|draft|compose|translate|proofread|book|order|buy)\s(?:me|my|us|our|a|an|the|this)\b
+        (?!\s(?:(?:a|an|the)\s)?(?:list|overview|summary|schedule|plan|agenda)\b)""",
 }
 
 _ASKED = {kind: re.compile(form, re.IGNORECASE | re.VERBOSE) for kind, form in _FORMS.items()}

@@ -19,15 +19,16 @@ import Stemmer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FUNCTION_WORDS", "Token", "folded", "number_of", "sparse_text", "stem", "tokens"]
+__all__ = ["FUNCTION_WORDS", "Token", "content_numbers", "folded", "number_of", "sparse_text", "stem", "tokens"]
 
 FUNCTION_WORDS = frozenset(
-    """a about above after again against all am an and any are as at be because been before being below between both
-    but by can can't could d did do does doing don't down during each few for from further had has have having he her
-    here hers him his how i i'd i'm i've if in into is isn't it it's its let ll m me more most my no nor not of off on
-    once only or other our out over own re s same she should so some such t than that the their them then there these
-    they this those through to too under until up us ve very was we were what when where which while who whom why will
-    with won't would you your yours""".split()  # noqa: SIM905 - 150 quoted words would be harder to read
+    """a about above across after again against all along am among amongst an and any are around as at be because been
+    before being below between beyond both but by can can't could d despite did do does doing don't down during each
+    except few for from further had has have having he her here hers him his how i i'd i'm i've if in inside into is
+    isn't it it's its let ll m me more most my no nor not of off on once only onto or other our out outside over own
+    per re s same she should since so some such t than that the their them then there these they this those through
+    to too toward towards under until up upon us ve very via was we were what when where which while who whom why
+    will with within without won't would you your yours""".split()  # noqa: SIM905 - 150 quoted words would be harder to read
 )
 """English words that say nothing of a subject. Those of other languages are weighted down by their counts instead."""
 
@@ -101,7 +102,12 @@ def number_of(stemmed: str) -> int:
 
 def sparse_text(text: str) -> dict[int, float]:
     """Which words a text has, function words aside."""
-    return {number_of(stem(part)): 1.0 for part in _content_parts(tokens(text))}
+    return dict.fromkeys(content_numbers(text), 1.0)
+
+
+def content_numbers(text: str) -> Iterator[int]:
+    """The numbers of a text's words in their order, function words aside."""
+    return (number_of(stem(part)) for part in _content_parts(tokens(text)))
 
 
 def _content_parts(found: Iterable[Token]) -> Iterator[str]:

@@ -24,9 +24,9 @@ JUDGED: list[dict[str, Any]] = [json.loads(line) for line in (DATA / "queries.js
 UNANSWERABLE = [row["query"] for row in JUDGED if row["kind"] == "unanswerable"]
 ANSWERABLE = [row["query"] for row in JUDGED if row["kind"] != "unanswerable"]
 
-SILENT_OF_TEN = 7
-"""Measured: six are unanswerable, one is asked back. Two of the others are asked in the conference's own words
-(Kubernetes, quantum computing), one is taken for a question on its quiet room."""
+SILENT_OF_TEN = 8
+"""Measured: seven are unanswerable, one is asked back. One of the others is asked in the conference's own words
+(Kubernetes), one is taken for a question on its quiet room."""
 REFUSED = [
     "Is there a session about migrating COBOL from a mainframe?",
     "Which exhibitor sells 3D printers?",

@@ -9,7 +9,7 @@ import pytest
 
 from assistants.conference.intents import Intent, router_examples
 from assistants.router import Route
-from evals.router import JudgedIntent, Routed, evaluate_router, read_intents, surest
+from evals.router import JudgedIntent, Routed, evaluate_router, read_intents, surest, widest
 from services.embeddings.local import LocalEmbedder
 
 if TYPE_CHECKING:
@@ -70,6 +70,16 @@ def test_the_threshold_is_where_the_precision_is_surest(rights: list[bool], lowe
     threshold, bound = surest(routed)
     assert threshold == pytest.approx(lowest)
     assert bound < 1.0
+
+
+@pytest.mark.parametrize(
+    ("rights", "least"),
+    [([True, True, False, True], 0.8), ([True, False, True, True, True], 0.5), ([False], 1.01), ([], 1.01)],
+)
+def test_the_widest_coverage_at_a_precision_goes_past_a_mistake(rights: list[bool], least: float) -> None:
+    """One mistake is allowed where enough right ones make up for it."""
+    routed = [_routed(right=right, confidence=0.9 - place / 10) for place, right in enumerate(rights)]
+    assert widest(routed, 0.8) == pytest.approx(least)
 
 
 def _routed(*, right: bool, confidence: float) -> Routed:

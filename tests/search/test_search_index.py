@@ -253,6 +253,22 @@ async def test_what_is_too_far_is_offered_and_not_answered(
     assert result.explain["evidence"] < result.explain["threshold"] == 0.9
 
 
+async def test_what_the_conference_lacks_it_lacks_in_that_room_too(
+    index: SearchIndex, fill: Fill, entity: MakeEntity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is near by chance is no answer because it is the only one in the hall; a subject's only one is."""
+    monkeypatch.setattr(index, "_thresholds", Thresholds(facet=0.0, master=0.0, auto=0.15))
+    far = [entity(number, master=f"cos=0.0{number} walrus", room="Hall B") for number in range(1, 5)]
+    await fill(entity(9, master="cos=0.95 walrus", room="Hall A"), *far)
+    asked = ask(SearchMode.AUTO, text="my zeppelins annoy penguins and otters daily", rooms=("Hall A",))
+    alone = await index.search(asked)
+    assert (ids(alone), [int(one.entity_id[-12:]) for one in alone.near]) == ([], [9])
+    await fill(
+        entity(9, master="cos=0.95", room="Hall A"), *(entity(n, master="cos=0.9", room="Hall B") for n in (1, 2))
+    )
+    assert ids(await index.search(asked)) == [9]
+
+
 @pytest.mark.parametrize("text", ["", "   ", "What is on?", "Which sessions should I attend?"])
 async def test_a_question_without_a_subject_takes_what_the_filters_leave(
     text: str, index: SearchIndex, fill: Fill, entity: MakeEntity, monkeypatch: pytest.MonkeyPatch

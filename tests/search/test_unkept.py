@@ -52,6 +52,9 @@ def test_what_no_row_can_hold_is_named(question: str, kind: str) -> None:
         "Which companies rate code reviews?",
         "Where do I book a stand-up comedy workshop?",
         "What is the best way to write tests?",
+        "Which talk covers password storage and email address validation?",
+        "I need email address validation in Django",
+        "Please write me a list of talks about testing",
         "",
     ],
 )
