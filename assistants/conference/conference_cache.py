@@ -14,9 +14,8 @@ from services.errors import ErleahError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
     from assistants.interface import Toolbox
+    from services.redis import RedisClient
 
 __all__ = ["forget_facts", "read_facts"]
 
@@ -56,7 +55,7 @@ async def read_facts(conference_id: str, toolbox: Toolbox) -> ConferenceFacts:
     return facts
 
 
-async def forget_facts(conference_id: str, redis: Redis) -> None:
+async def forget_facts(conference_id: str, redis: RedisClient) -> None:
     """Drop what is kept of a conference, and what is being read of it just now is not kept either."""
     async with redis.pipeline(transaction=True) as pipe:
         pipe.set(redis_keys.conference_changed(conference_id), uuid4().hex, ex=redis_keys.CONFERENCE_TTL_S)

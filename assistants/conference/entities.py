@@ -43,7 +43,8 @@ class Entities(BaseModel):
     ``time`` and ``location`` are the visitor's words; ``times`` and ``rooms`` the filters they
     stand for. ``topic`` is what is left to search for, empty when the question only browses.
     ``said`` names a question that asks for nothing: empty, hello, thanks. ``now`` is the moment that
-    "today" and "next hour" were counted from (see ``ConferenceFacts.local_now``).
+    "today" and "next hour" were counted from (see ``ConferenceFacts.local_now``). ``known`` are the titles that
+    earlier answers named, where something else is wanted.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -57,6 +58,7 @@ class Entities(BaseModel):
     topic: str = ""
     kind: str | None = None
     who: bool = False
+    known: list[str] = Field(default_factory=list)
     said: str | None = None
     now: datetime | None = None
     timezone: str = "UTC"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistants.conference.entities import Entities
 from assistants.conference.intents import Intent, SearchType
+from assistants.conference.plain import plain
 from assistants.conference.plan import RELAXATIONS, TYPES
 from search.words import folded
 
@@ -60,7 +61,7 @@ def lacks_the_name(view: TurnView) -> bool:
 
 
 def _judged(view: TurnView) -> Iterator[tuple[ToolOutcome, dict[str, Any], bool]]:
-    """Every row with the call that found it, and whether it answers the question.
+    """Every row with the call that found it, and whether it answers the question; what is known is left out.
 
     It does not where the index keeps silent and it is only what came nearest (``answers`` False), nor where
     it is of another kind than was asked for: unless it bears the very name that was, or the question was on
@@ -68,9 +69,12 @@ def _judged(view: TurnView) -> Iterator[tuple[ToolOutcome, dict[str, Any], bool]
     """
     any_kind = view.understanding is not None and view.understanding.intent == Intent.GENERAL_INFO
     patterns = _name_patterns(view)
+    known = set(Entities.of(view.understanding).known)
     for outcome in view.outcomes:
         asked_kind = any_kind or TYPES not in outcome.call.relaxed
         for row in outcome.results:
+            if known and plain(str(row.get("title") or "")) in known:
+                continue
             if row.get("type") == "conferences":
                 yield outcome, row, bool(row.get("score"))
             else:

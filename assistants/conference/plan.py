@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assistants.conference.entities import Entities
 from assistants.conference.intents import Intent, SearchType
 from assistants.interface import ToolCall
+from search.index import MAX_LIMIT
 
 if TYPE_CHECKING:
     from assistants.interface import TurnView
@@ -90,7 +91,7 @@ def arguments(view: TurnView, tool: str) -> dict[str, Any]:
         "mode": "auto",
         "time_filter": [span.dump() for span in entities.times] if dated and entities.times else None,
         "location_filter": list(entities.rooms) if dated and entities.rooms else None,
-        "limit": LIMIT if entities.topic else LIMIT_LISTED,
+        "limit": min((LIMIT if entities.topic else LIMIT_LISTED) + len(entities.known), MAX_LIMIT),
     }
     if tool == SEARCH_SESSIONS and not entities.topic:
         unbounded = not (entities.kind or entities.times or entities.rooms)

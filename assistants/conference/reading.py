@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from assistants.conference.added_words import with_words
 from assistants.conference.entities import Span
-from assistants.conference.question import content_words, names_in, with_topic
+from assistants.conference.pointers import other_place_in
 from assistants.conference.when import parse_times
 from assistants.conference.where import parse_rooms
 
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
     from assistants.conference.facts import ConferenceFacts
 
 __all__ = ["Reading", "read_question"]
-
-_TURNS_TO = re.compile(
-    r"^\W*(?:(?:and|or|und|oder|et|ou|y|o)\s+)?(?:what about|how about|on|about|regarding|was ist mit|"
-    r"wie wäre es mit|über|zum thema|qu'en est-il d\w+|sur|à propos d\w+|qué tal|sobre|acerca de)\b",
-    re.IGNORECASE,
-)
-""""And on databases?" turns to another topic, "and for beginners?" narrows the one there is."""
-
 
 _BARE_HOURS = re.compile(r"^\W*(\d{1,2}(?::\d\d)?)\s*[-\u2013]\s*(\d{1,2}(?::\d\d)?)\W*$")
 """"11-12" as a whole question are hours; within one they may be anything."""
@@ -58,6 +51,10 @@ class Reading:
         """The same conference and moment, nothing but ``rest`` asked."""
         return Reading(self.facts, self.language, self.clock, rest)
 
+    def again(self, text: str) -> Reading:
+        """Another text, read as if it were asked at this moment, in this language."""
+        return read_question(text, self.facts, self.clock, self.language)
+
     def gone_on_with(self, later: Reading) -> Reading:
         """What holds after a further question: a new time or place replaces the old one, new words are added.
 
@@ -65,13 +62,24 @@ class Reading:
         """
         if later.hours and not later.days and self.days:
             later = later.on_days(self.days)
+        rooms, location = (later.rooms, later.location) if later.rooms else (self.rooms, self.location)
+        other = other_place_in(later.rest)
+        if other is not None:
+            rooms = self._rooms_but_its_own(other.noun)
+            location = other.words if rooms else None
+            later = replace(later, rest=other.rest)
         return replace(
             later if later.spans else self,
             language=later.language,
-            rooms=later.rooms or self.rooms,
-            location=later.location or self.location,
-            rest=_with_words(self.rest, later.rest, later.language),
+            rooms=rooms,
+            location=location,
+            rest=with_words(self.rest, later.rest, later.language),
         )
+
+    def _rooms_but_its_own(self, noun: str) -> tuple[str, ...]:
+        """The other halls, where ``noun`` is "hall" and one was spoken of; none where no room was: anywhere then."""
+        left = tuple(room for room in self.facts.rooms if room not in self.rooms) if self.rooms else ()
+        return tuple(room for room in left if noun in room.casefold()) or left
 
     def on_days(self, days: tuple[str, ...]) -> Reading:
         """The same parts of the day, on these days."""
@@ -99,15 +107,3 @@ def read_question(question: str, facts: ConferenceFacts, clock: datetime, langua
         days=times.days,
         hours=times.hours,
     )
-
-
-def _with_words(before: str, later: str, language: str) -> str:
-    """As "Where is the JetBrains booth?" and "and Microsoft?" make "Where is the Microsoft booth?"."""
-    if _TURNS_TO.match(later):
-        turned = with_topic(before, " ".join(content_words(later)))
-        if turned:
-            return turned
-    old, new = names_in(before, language), names_in(later, language)
-    if len(old) == 1 and len(new) == 1 and content_words(later) == content_words(new[0]):
-        return before.replace(old[0], new[0])
-    return f"{before} {' '.join(content_words(later))}".strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from pydantic import BaseModel, ConfigDict
 
 from assistants.conference.entities import Entities
+from assistants.conference.found import best, found, given_up
+from assistants.conference.intents import Intent
 from assistants.conference.mentioned import Mentioned, mentioned_in
+from assistants.conference.reference import leans_on_conversation
 from services.llm.calls import ChatMessage
 
 if TYPE_CHECKING:
@@ -20,7 +25,33 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TABLE: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("conversations.yaml").read_text(encoding="utf-8"))
+TEXT = Path(__file__).with_name("conversations.yaml").read_text(encoding="utf-8")
+TABLE: list[dict[str, Any]] = yaml.safe_load(TEXT)
+
+
+class Expected(BaseModel):
+    """One further turn as the table has it; what its keys mean is told at its top."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    ask: str
+    intent: str
+    language: str = "en"
+    when: list[str] | None = None
+    rooms: list[str] | None = None
+    kind: str | None = None
+    names: list[str] | None = None
+    who: bool | None = None
+    topic: str | None = None
+    without: list[str] = []
+    first: str | None = None
+    shown: list[str] | None = None
+    only_speaker: str | None = None
+    from_company: str | None = None
+    of_list: int | list[int] | None = None
+    of_turn: int | None = None
+    gives_it: bool = False
+    relaxed: bool = False
 
 
 @dataclass
@@ -63,48 +94,71 @@ def hours(entities: Entities) -> list[str]:
     return found
 
 
-def check(number: int, expected: dict[str, Any], went: list[Said], chat: Chat) -> None:
+def check(turn: Expected, number: int, went: list[Said], chat: Chat) -> None:
     view = went[number].view
     assert view.understanding is not None
     entities = Entities.of(view.understanding)
-    assert view.understanding.intent == expected["intent"]
-    assert view.understanding.language == expected.get("language", "en")
-    if "when" in expected:
-        assert hours(entities) == expected["when"]
-    if "rooms" in expected:
-        assert entities.rooms == expected["rooms"]
-    if "kind" in expected:
-        assert entities.kind == expected["kind"]
-    if "names" in expected:
-        assert entities.names == expected["names"]
-    if "who" in expected:
-        assert entities.who is expected["who"]
-    if expected.get("topic") == "":
+    understood = {
+        "intent": view.understanding.intent,
+        "language": view.understanding.language,
+        "when": hours(entities),
+        "rooms": entities.rooms,
+        "kind": entities.kind,
+        "names": entities.names,
+        "who": entities.who,
+    }
+    said = turn.model_dump(include=set(understood), exclude_unset=True) | {"language": turn.language}
+    assert {key: understood[key] for key in said} == said
+    if turn.topic == "":
         assert entities.topic == ""
-    assert expected.get("topic", "").casefold() in entities.topic.casefold()
-    check_shown(number, expected, went, chat)
+    assert (turn.topic or "").casefold() in entities.topic.casefold()
+    check_found(turn, view)
+    check_shown(turn, number, went, chat)
 
 
-def check_shown(number: int, expected: dict[str, Any], went: list[Said], chat: Chat) -> None:
-    view = went[number].view
+def check_found(turn: Expected, view: TurnView) -> None:
+    """Something was found, by the search that was asked for or only by another, as it is expected."""
     entities = Entities.of(view.understanding)
-    shown = chat.assistant.sources_used(view)
-    if "first" in expected:
-        assert shown[0].title.startswith(expected["first"])
-    if "of_list" in expected:
-        # `of_turn` 1 is the answer to the first question; without it the list is in the answer before.
-        place = expected["of_list"]
-        thing = went[expected.get("of_turn", number) - 1].things[place - 1 if place > 0 else place]
-        assert entities.topic == thing.title
-        assert shown[0].title == thing.title
-    if expected.get("gives_it"):
-        (session,) = went[number - 1].things[:1]
-        assert shown[0].title in session.people
-    outcomes = [outcome for outcome in view.outcomes if not outcome.call.relaxed]
-    for row in (row for outcome in outcomes for row in outcome.results if row["type"] == "sessions"):
+    if turn.intent == Intent.CLARIFICATION:
+        assert view.outcomes == ()
+        return
+    assert found(view), "nothing was found"
+    if turn.intent != Intent.SESSION_SEARCH:
+        return
+    assert bool(given_up(view)) is turn.relaxed
+    for row in found(view):
+        if row["type"] != "sessions" or turn.relaxed:
+            continue
         start = datetime.fromisoformat(row["start_time"])
         assert not entities.times or any(s.start <= start < s.end for s in entities.times if s.start and s.end)
         assert not entities.rooms or row["room"] in entities.rooms
+
+
+def check_shown(turn: Expected, number: int, went: list[Said], chat: Chat) -> None:
+    view = went[number].view
+    rows = best(view)
+    titles = [source.title for source in chat.assistant.sources_used(view)]
+    if turn.first is not None:
+        assert titles[0].startswith(turn.first)
+    if turn.shown is not None:
+        assert len(rows) == len(turn.shown)
+        assert all(any(row["title"].startswith(begin) for row in rows) for begin in turn.shown)
+    if turn.only_speaker is not None:
+        assert {tuple(row["speakers"]) for row in rows} == {(turn.only_speaker,)}
+    if turn.from_company is not None:
+        assert {row["company"] for row in rows} == {turn.from_company}
+    if turn.of_list is not None:
+        places = turn.of_list if isinstance(turn.of_list, list) else [turn.of_list]
+        things = went[(turn.of_turn or number) - 1].things
+        meant = [things[place - 1 if place > 0 else place].title for place in places]
+        assert Entities.of(view.understanding).names == meant
+        assert {row["title"] for row in rows} == set(meant)
+    if turn.gives_it:
+        (session,) = went[number - 1].things[:1]
+        assert titles[0] in session.people
+    for word in turn.without:
+        assert word.casefold() not in Entities.of(view.understanding).topic.casefold()
+        assert not any(word.casefold() in row["title"].casefold() for row in rows)
 
 
 @pytest.mark.parametrize("conversation", TABLE, ids=ids)
@@ -113,10 +167,38 @@ async def test_a_conversation_is_followed(chat: Chat, conversation: dict[str, An
     went = await held(chat, conversation["turns"])
     for number, turn in enumerate(conversation["turns"]):
         if isinstance(turn, dict):
-            check(number, turn, went, chat)
+            check(Expected.model_validate(turn), number, went, chat)
 
 
 async def test_there_are_at_least_forty() -> None:
     """Of two and three turns."""
     assert len(TABLE) >= 40
     assert {len(conversation["turns"]) for conversation in TABLE} == {2, 3}
+
+
+async def test_every_key_that_the_table_promises_is_checked() -> None:
+    """The words in backticks at its top are the keys that are read, no more and no fewer."""
+    top = "".join(line for line in TEXT.splitlines(keepends=True) if line.startswith("#"))
+    promised = {match.split(":")[0] for match in re.findall(r"`([a-z_]+(?:: true)?)`", top)}
+    assert promised == set(Expected.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("question", "leans"),
+    [
+        ("an hour later?", True),
+        ("what comes after that?", True),
+        ("what about earlier?", True),
+        ("something for beginners", True),
+        ("not on Friday", True),
+        ("where can I find the last two?", True),
+        ("What is on an hour before lunch?", False),
+        ("I arrive on Thursday at 10, what talks are on after that?", False),
+        ("something about Rust", False),
+        ("No parking?", False),
+    ],
+)
+async def test_what_a_question_leans_on_is_told_by_its_own_words(question: str, *, leans: bool) -> None:
+    """What says enough by itself is not mixed with what was asked before."""
+    history = [ChatMessage("user", "Which talks are about testing?"), ChatMessage("assistant", "Many.")]
+    assert leans_on_conversation(question, history) is leans
