@@ -14,19 +14,21 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
-import httpx
 
 from cli.bootstrap import bootstrap_directus
 from cli.demo_state import DemoState
 from cli.load import load_data
 from cli.load import tell as tell_loaded
 from cli.local_directus import DirectusOptions, LocalDirectus
+from cli.probe import alive
 from cli.reindex import tell as tell_indexed
 from cli.reindex import wait_with_progress
+from cli.running_demo import RunningDemo
 from cli.terminal import data, is_terminal, own_command, run, say
-from services.errors import ConfigurationError, IndexMismatchError
+from services.errors import ConfigurationError, ErleahError, IndexMismatchError
 from services.logging import configure_logging
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import ReindexJob
@@ -89,10 +91,10 @@ def _runs_already() -> str | None:
         return None
     address = DemoState(STATE_FOLDER).page_address
     try:
-        answer = httpx.get(f"{address.partition('/widget/')[0]}/health/live", timeout=2)
-    except httpx.HTTPError:
+        run(alive(address.partition("/widget/")[0]))
+    except ErleahError:
         return None
-    return address if answer.is_success else None
+    return address
 
 
 async def _demo(plan: _Plan, *, open_page: bool) -> None:
@@ -127,11 +129,14 @@ async def _start(stack: AsyncExitStack, state: DemoState, plan: _Plan, stop: asy
     from webhook.server import listen
     from worker.main import run_worker
 
-    try:  # before the minutes that an install may take, not after them
+    # Port and settings before the minutes that an install may take, not after them.
+    try:
         listen("127.0.0.1", plan.port).close()
     except ConfigurationError:
         message = f"port {plan.port} is taken; stop what runs there, or choose another: erleah demo --port N"
         raise ConfigurationError(message) from None
+    settings = _settings(state, plan)
+    has = await RunningDemo.of(settings)
     say("Starting Directus …")
     directus = LocalDirectus(
         DirectusOptions(
@@ -146,10 +151,9 @@ async def _start(stack: AsyncExitStack, state: DemoState, plan: _Plan, stop: asy
     stack.push_async_callback(asyncio.to_thread, directus.stop)
 
     redis_url = stack.enter_context(embedded_server(REDIS_NAME)).listen()
-    settings = _settings(state, plan)
     configure_logging(settings)
     stack.callback(state.remove_env)
-    state.write_env(settings, redis_url)
+    state.write_env(settings, redis_url, has)
 
     say("Making collections, access and flows …")
     await bootstrap_directus(settings, secret_from_env=True)
@@ -209,8 +213,8 @@ async def _reindex(settings: Settings, conference_id: str) -> dict[str, object]:
 
 
 def _settings(state: DemoState, plan: _Plan) -> Settings:
-    """The demo's settings: its own servers; models and their keys as the environment has them."""
-    return load_settings(
+    """The demo's settings: its own servers; models and their keys as the environment and ``.env`` have them."""
+    settings = load_settings(
         directus_url=f"http://127.0.0.1:{plan.directus_port}",
         directus_public_url=None,
         directus_api_key=state.api_key,
@@ -225,19 +229,33 @@ def _settings(state: DemoState, plan: _Plan) -> Settings:
         default_conference_id=plan.conference_id,
         log_format="console",
         log_level="WARNING",
-        **state.embedder_settings(),
     )
+    return settings if _can_embed(settings) else settings.model_copy(update={"embedding_provider": "local"})
+
+
+def _can_embed(settings: Settings) -> bool:
+    """Whether there is the embedder that is set; OpenAI's, which is the default, wants a key or an own server.
+
+    EMBEDDING_PROVIDER=openai alone is no wish: .env.example has it.
+    """
+    if settings.embedding_provider != "openai" or settings.openai_api_key is not None:
+        return True
+    # An own server may be there for answers alone, unless its embeddings are asked for by name.
+    return settings.openai_base_url is not None and "embedding_provider" in settings.model_fields_set
 
 
 def _conference_id(folder: Path) -> str:
-    """The id of the (first) conference of the files."""
+    """The id of the (first) conference of the files, as it will stand in Directus."""
     path = folder / "conference.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         first = found[0] if isinstance(found, list) else found
-        return str(first["id"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ConfigurationError(f"{path} holds no conference with an id ({error}); see erleah demo --help") from None
+        return str(UUID(first["id"]))
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(
+            f"{path} holds no conference with a UUID as id ({why}); see erleah demo --help"
+        ) from None
 
 
 def _tell_ready(state: DemoState, directus_port: int) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets as randomness
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.local_directus import DirectusSecrets
+from cli.running_demo import read_env
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cli.running_demo import RunningDemo
     from services.settings import Settings
 
 __all__ = ["DemoState"]
@@ -48,15 +50,16 @@ class DemoState:
     @property
     def page_address(self) -> str:
         """Where the chat page of the running demo is, by its settings file."""
-        if not self.env_file.is_file():
+        kept = read_env(self.env_file)
+        if not kept:
             return ""
-        kept = dict(
-            line.split("=", 1) for line in self.env_file.read_text(encoding="utf-8").splitlines() if "=" in line
-        )
         return f"{kept['WEBHOOK_PUBLIC_URL']}/widget/?conference={kept['DEFAULT_CONFERENCE_ID']}"
 
-    def write_env(self, settings: Settings, redis_url: str) -> None:
-        """Leave the settings for other terminals; ``redis_url`` is where they reach the embedded Redis."""
+    def write_env(self, settings: Settings, redis_url: str, has: RunningDemo) -> None:
+        """Leave the settings for other terminals; ``redis_url`` is where they reach the embedded Redis.
+
+        Keys of models stay in the demo's own terminal; ``has`` says what it has by them.
+        """
         values: dict[str, object] = {
             "DIRECTUS_URL": settings.directus_url,
             "DIRECTUS_API_KEY": self.api_key,
@@ -69,17 +72,12 @@ class DemoState:
             "DEFAULT_CONFERENCE_ID": settings.default_conference_id,
         }
         values |= {name.upper(): getattr(settings, name) for name in _PASSED_ON if getattr(settings, name) is not None}
+        values |= has.env
         _write_private(self.env_file, "".join(f"{name}={value}\n" for name, value in values.items()))
 
     def remove_env(self) -> None:
         """The demo has ended: other terminals must not find its settings."""
         self.env_file.unlink(missing_ok=True)
-
-    def embedder_settings(self) -> dict[str, Any]:
-        """The embedder: as the environment says, else OpenAI's with a key, else the one that needs nothing."""
-        if os.environ.get("EMBEDDING_PROVIDER") or os.environ.get("OPENAI_API_KEY"):
-            return {}
-        return {"embedding_provider": "local"}
 
     def _kept_secrets(self) -> dict[str, str]:
         path = self._folder / "secrets.json"

@@ -8,11 +8,11 @@ receiver would pass for a worker that waits for Redis.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
-import httpx
 
+from cli.probe import alive
 from cli.terminal import command_settings, data, run
 from services.errors import ErleahError, ServiceUnavailableError
 from services.queue.job_queue import JobQueue
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from services.settings import Settings
 
 __all__ = ["health"]
-
-_TIMEOUT_S: Final = 4.0
-"""Below the health check's own 10 s (Containerfile), with Redis's time beside it."""
 
 
 @click.command()
@@ -38,13 +35,9 @@ def health(*, role: str) -> int:
 
 async def _receiver(port: int) -> str:
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
-            answer = await client.get(f"http://127.0.0.1:{port}/health/live")
-    except httpx.HTTPError as error:
-        why = type(error).__name__
-        raise ErleahError(f"no receiver answers on port {port} ({why}); start one: erleah webhook") from None
-    if answer.status_code != httpx.codes.OK:
-        raise ErleahError(f"the receiver says {answer.status_code} on port {port}")
+        await alive(f"http://127.0.0.1:{port}")
+    except ServiceUnavailableError as error:
+        raise ErleahError(f"no receiver answers on port {port}: {error}; start one: erleah webhook") from None
     return "the receiver is alive"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 import sys
 import traceback
 from typing import Any
@@ -33,7 +34,7 @@ COMMANDS = {
 """In the order in which a newcomer needs them; each is imported when it is called."""
 
 
-_COMMAND_AT_THE_END = re.compile(r"\berleah [a-z]+[^;.:]*$")
+_COMMAND_AT_THE_END = re.compile(r"\berleah (--)?[a-z]+[^;.:]*$")
 
 
 class _Commands(click.Group):
@@ -64,35 +65,54 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one retu
     debug = "--debug" in words
     try:
         result: Any = cli.main(args=words, standalone_mode=False)
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return WRONG_USAGE
+    except click.ClickException as error:
+        _tell(f"{error.format_message().rstrip('.')}; see how it is called with: {_command(words)} --help")
+        return WRONG_USAGE if isinstance(error, click.UsageError) else FAILED
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("", err=True)
         return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return FAILED
     except ErleahError as error:
         if debug:
             traceback.print_exc()
-        click.echo(f"erleah: {_with_a_way_out(error)}", err=True)
+        _tell(_with_a_way_out(error, _command(words)))
         return FAILED
     except Exception as error:  # noqa: BLE001 - a defect is told in one line as well; --debug shows where
         if debug:
             traceback.print_exc()
-        click.echo(f"erleah: something unexpected: {error!r}; run again with: erleah --debug …", err=True)
+        again = shlex.join(["erleah", "--debug", *(word for word in words if word != "--debug")])
+        _tell(f"something unexpected: {error!r}; see where with: {again}")
         return FAILED
     return result if isinstance(result, int) else DONE
 
 
-def _with_a_way_out(error: ErleahError) -> str:
-    """The error as one line that ends with what mends it: its own words, or the command that finds out."""
-    text = " ".join(str(error).split())
-    says_it = isinstance(error, ConfigurationError | InvalidInputError) or _COMMAND_AT_THE_END.search(text)
-    return text if says_it else f"{text}; see what is wrong with: erleah doctor"
+def _tell(error: str) -> None:
+    """One line, whatever the error brings with it."""
+    click.echo(f"erleah: {' '.join(error.split())}", err=True)
+
+
+def _command(words: list[str]) -> str:
+    """The command that was called; no option before it takes a value, so it is the first word that is one."""
+    called = next((word for word in words if not word.startswith("-")), "")
+    return f"erleah {called}" if called in COMMANDS else "erleah"
+
+
+def _with_a_way_out(error: ErleahError, command: str) -> str:
+    """The error's own words if they end with a command; else the command that mends it behind them."""
+    text = " ".join(str(error).split()).rstrip(".;")
+    if _COMMAND_AT_THE_END.search(text):
+        return text
+    match error:
+        case ConfigurationError():
+            return f"{text}; when that is mended, run again: {command}"
+        case InvalidInputError():
+            return f"{text}; see what it takes with: {command} --help"
+        case _:
+            return f"{text}; see what is wrong with: erleah doctor"
 
 
 if __name__ == "__main__":

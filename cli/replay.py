@@ -68,7 +68,7 @@ async def _replay(
     if recording is None:
         raise NotFoundError(
             f"no turn of the message {message_id} is recorded; the newest thousand are kept, for RECORD_TURNS_DAYS "
-            "days, by the question's id; set RECORD_TURNS_DAYS to record"
+            "days, by the question's id; set RECORD_TURNS_DAYS and ask again: erleah ask QUESTION"
         )
     changes: dict[str, Any] = {"prompt_version": prompts or recording.settings["prompt_version"]}
     if model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,19 @@ import click
 from cli.terminal import command_settings, data, run
 from services.directus.client import Directus
 from services.errors import ErleahError
-from services.queue.job_queue import JobQueue
+from services.queue.job_queue import JobQueue, Progress
 from services.queue.jobs import Queue
 from services.redis import connect_redis
 from worker.turn_store import read_turns
 
 if TYPE_CHECKING:
+    from services.redis import RedisClient
     from services.settings import Settings
 
 __all__ = ["status"]
+
+REINDEXES_SHOWN = 20
+"""One runs in each worker and the others wait; a script that asked for hundreds is told by the queue's depth."""
 
 
 @click.command()
@@ -43,6 +48,7 @@ async def _look(settings: Settings) -> dict[str, Any]:
         workers = await queue.workers()
         depths = {each.name.lower(): await queue.depth(each) for each in Queue}
         turns = await read_turns(redis)
+        reindexing = await _reindexing(redis, queue)
     finally:
         await queue.aclose()
         await redis.aclose()
@@ -63,9 +69,19 @@ async def _look(settings: Settings) -> dict[str, Any]:
             }
             for name, depth in depths.items()
         },
+        "reindexing": reindexing,
         "turns": dict(Counter(turn.state.value for turn in turns)),
         "oldest_unanswered": await _oldest(settings),
     }
+
+
+async def _reindexing(redis: RedisClient, queue: JobQueue) -> list[dict[str, Any]]:
+    """The reindexes asked for, in order, and how far each has come; one without a total has not begun."""
+    found = []
+    for job_id in await redis.zrange(Queue.REINDEX, 0, REINDEXES_SHOWN - 1):
+        progress = await queue.progress(job_id.decode()) or Progress(0, 0)
+        found.append({"job": job_id.decode(), **asdict(progress)})
+    return found
 
 
 async def _oldest(settings: Settings) -> dict[str, Any] | None:
@@ -97,6 +113,9 @@ def _show(found: dict[str, Any]) -> None:
         data(f"worker     {worker['id']}  {worker['host']}:{worker['pid']}  {worker['running']}/{worker['max_jobs']}")
     for name, depth in found["queues"].items():
         data(f"queue      {name:<7} {depth['waiting']} waiting, {depth['running']} running")
+    for job in found["reindexing"]:
+        how_far = f"{job['done']} of {job['total']} {job['note']}".strip() if job["total"] else "not begun"
+        data(f"reindex    {job['job'].removeprefix('reindex:')}  {how_far}")
     states = ", ".join(f"{count} {state}" for state, count in sorted(found["turns"].items()))
     data(f"turns      {states or 'none in flight'}")
     oldest = found["oldest_unanswered"]

@@ -6,24 +6,71 @@ A bad value stops the start with a ``ConfigurationError`` that names the variabl
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from services.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
 
 __all__ = ["DEMO_ENV_FILE", "Environment", "Settings", "load_settings"]
 
 DEMO_ENV_FILE = Path(".erleah/demo.env")
 """Where a running ``erleah demo`` leaves its settings, relative to the working directory."""
 
-_MIN_SECRET_LENGTH = 16
+_MIN_SECRET_LENGTH: Final = 16
 """Shorter secrets are refused in production: 16 random characters of base64 are 96 bits."""
 
-_WEAK_SECRETS = frozenset({"secret", "changeme", "change-me", "password", "test", "demo", "erleah"})
+_MIN_DISTINCT: Final = 6
+"""Fewer different characters are a pattern: of 16 random hex digits, 4 in 100,000 have so few; of 48, none."""
+
+_PLACEHOLDERS: Final = re.compile(
+    r"(admin|api|change|default|demo|dev|directus|dummy|erleah|example|foo|bar|here|in|insert|it|key|local|me|my|"
+    r"pass|passwd|password|placeholder|please|prod|production|qdrant|replace|secret|some|sample|super|test|testing|"
+    r"this|to|token|top|value|webhook|with|word|your)+"
+)
+"""What nobody but a template chooses: a secret of nothing but these words, whatever stands between them."""
+
+_SECRETS: Final = ("directus_api_key", "directus_webhook_secret", "directus_admin_token", "qdrant_api_key")
+"""Those an installation makes for itself; what a provider of models hands out is its own to judge."""
+
+_ADDRESSES: Final = (
+    "directus_url",
+    "directus_public_url",
+    "webhook_public_url",
+    "qdrant_url",
+    "openai_base_url",
+    "anthropic_base_url",
+    "otel_exporter_otlp_endpoint",
+)
+_HTTP: Final = TypeAdapter(AnyHttpUrl)
+_HTTP_BEGINS: Final = re.compile(r"https?://[^/?#\s]")
+"""What AnyHttpUrl forgives and an HTTP client does not: ``http:host``, ``http:///host``, blanks around it."""
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_EMBEDDED: Final = "embedded://"
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class Environment(StrEnum):
@@ -62,7 +109,7 @@ class Settings(BaseSettings):
     qdrant_on_disk: bool = False
 
     embedding_provider: Literal["openai", "fastembed", "local"] = "openai"
-    embedding_model: str = "text-embedding-3-small"
+    embedding_model: Name = "text-embedding-3-small"
     embedding_dimensions: Annotated[int, Field(ge=1, le=8192)] = 1536
     embedding_model_path: Path | None = None
     openai_api_key: SecretStr | None = None
@@ -75,9 +122,9 @@ class Settings(BaseSettings):
     )
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
-    anthropic_model: str = "claude-sonnet-5-5"
-    anthropic_fast_model: str = "claude-haiku-5-5"
-    openai_model: str = "gpt-4o-mini"
+    anthropic_model: Name = "claude-sonnet-5-5"
+    anthropic_fast_model: Name = "claude-haiku-5-5"
+    openai_model: Name = "gpt-4o-mini"
     llm_max_tokens: Annotated[int, Field(ge=16, le=64_000)] = 1024
     llm_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     anthropic_effort: Literal["low", "medium", "high"] = "low"
@@ -103,19 +150,39 @@ class Settings(BaseSettings):
     @field_validator("directus_url", "directus_public_url", "webhook_public_url", "qdrant_url")
     @classmethod
     def _without_trailing_slash(cls, value: str | None) -> str | None:
-        if value is None or value.startswith("embedded://"):
-            return value
-        if not value.startswith(("http://", "https://")):
-            msg = "wants an address that begins with http:// or https://"
-            raise ValueError(msg)
-        return value.rstrip("/")
+        return value if value is None or value.startswith(_EMBEDDED) else value.rstrip("/")
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_scheme(cls, value: str) -> str:
-        if not value.startswith(("redis://", "rediss://", "unix://", "embedded://")):
+    def _redis_address(cls, value: str) -> str:
+        # A host left out (redis://) is this machine and no database is 0, as everywhere with Redis.
+        if value.startswith(_EMBEDDED):
+            return value
+        if not value.startswith(("redis://", "rediss://", "unix://")):
             msg = "wants redis://, rediss://, unix:// or embedded://"
             raise ValueError(msg)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port  # raises ValueError for what is none
+        except ValueError:
+            fits = False
+        else:
+            wanted = "/.*[^/].*" if parts.scheme == "unix" else "(/[0-9]*)?"
+            fits = re.fullmatch(wanted, parts.path) is not None and re.search(r"\s", value) is None
+        if not fits:
+            msg = "wants a host, a port and the number of a database, redis://HOST:6379/0, or unix:///PATH"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("webhook_host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        try:
+            ip_address(value)
+        except ValueError:
+            if not _HOST_NAME.fullmatch(value):
+                msg = "wants the name or IP address of this machine, without port and brackets"
+                raise ValueError(msg) from None
         return value
 
     @field_validator("cors_origins", "llm_providers", mode="before")
@@ -143,15 +210,6 @@ class Settings(BaseSettings):
         if "*" in self.cors_origins and self.environment is not Environment.DEVELOPMENT:
             msg = "CORS_ORIGINS: '*' is for development only; list the widgets' origins"
             raise ValueError(msg)
-        if self.environment is Environment.PRODUCTION:
-            for name in ("directus_api_key", "directus_webhook_secret"):
-                secret = getattr(self, name).get_secret_value()
-                if len(secret) < _MIN_SECRET_LENGTH or secret.lower() in _WEAK_SECRETS:
-                    msg = (
-                        f"{name.upper()}: too weak for production; wants at least "
-                        f"{_MIN_SECRET_LENGTH} random characters (openssl rand -hex 24)"
-                    )
-                    raise ValueError(msg)
         return self
 
     @property
@@ -171,30 +229,111 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - one value per
     The demo's file counts only when neither names DIRECTUS_API_KEY, so that a second terminal
     beside ``erleah demo`` needs no set-up and a real installation never mixes with a demo.
 
-    Raises ConfigurationError: one line per bad variable, its name first.
+    Raises ConfigurationError: for each bad variable its name and what it wants; at the end what to do then.
     """
     env_files: tuple[Path, ...] = (Path(".env"),)
     configured = "DIRECTUS_API_KEY" in os.environ or "directus_api_key" in overrides
     if not configured and DEMO_ENV_FILE.is_file() and not _names_api_key(Path(".env")):
         env_files = (DEMO_ENV_FILE,)
     try:
-        return Settings(_env_file=env_files, **overrides)
+        settings = Settings(_env_file=env_files, **overrides)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error)) from None
+        # Never the value, which may be a secret.
+        problems = [_explain(problem) for problem in error.errors(include_input=False, include_url=False)]
+    else:
+        problems = list(_unreal(settings))
+    if problems:
+        way_out = "set it in the environment or in .env (see .env.example), then run: erleah doctor"
+        raise ConfigurationError("; ".join([*problems, way_out]))
+    return settings
 
 
 def _names_api_key(path: Path) -> bool:
     return bool(DotEnvSettingsSource(Settings, env_file=path).env_vars.get("directus_api_key"))
 
 
-def _explain(error: ValidationError) -> str:
-    """One line per bad variable; never the value, which may be a secret."""
-    lines = []
-    for problem in error.errors(include_input=False, include_url=False):
-        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
-        if problem["type"] == "missing":
-            what = "is required; set it in the environment or in .env (see .env.example)"
-        else:
-            what = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{name} {what}".strip())
-    return "; ".join(lines)
+def _is_weak(secret: str) -> bool:
+    """Whether a secret is short, of few different characters, or of placeholders alone."""
+    letters = re.sub(r"[^a-z]", "", secret.lower())
+    few = len(secret) < _MIN_SECRET_LENGTH or len(set(secret)) < _MIN_DISTINCT
+    return few or _PLACEHOLDERS.fullmatch(letters) is not None
+
+
+def _unreal(settings: Settings) -> Iterator[str]:
+    """What has its type and yet is of no use outside: an address without a host, an id no row can have, a weak secret.
+
+    Asked of what was read, not of every ``Settings``: a part may be handed some of its maker's own, whose
+    ids, addresses and secrets nothing outside ever sees.
+    """
+    for name in _ADDRESSES:
+        value = getattr(settings, name)
+        if value is None or (name == "qdrant_url" and value.startswith(_EMBEDDED)) or _is_address(value):
+            continue
+        example = Settings.model_fields[name].default or "https://example.com"
+        yield f"{name.upper()} wants an address that begins with http:// or https:// and names a host, e.g. {example}"
+    if not all(origin == "*" or _is_origin(origin) for origin in settings.cors_origins):
+        yield "CORS_ORIGINS wants origins with commas between, without a path, e.g. https://www.example.com"
+    conference_id = settings.default_conference_id
+    if conference_id is not None and not _is_row_id(conference_id):
+        yield f"DEFAULT_CONFERENCE_ID wants the UUID of a conference, as Directus shows it, e.g. {UUID(int=0)}"
+    for name, value in settings:
+        secret = value.get_secret_value() if isinstance(value, SecretStr) else None
+        if secret is not None and secret != (secret.strip() or None):
+            yield f"{name.upper()} wants a value without blanks around it"
+        elif secret is not None and settings.is_production and name in _SECRETS and _is_weak(secret):
+            yield (
+                f"{name.upper()} is too weak for production; wants at least {_MIN_SECRET_LENGTH} random characters, "
+                "neither the same few of them nor words like changeme (openssl rand -hex 24)"
+            )
+
+
+def _is_address(value: str) -> bool:
+    try:
+        _HTTP.validate_python(value)
+    except ValidationError:
+        return False
+    return _HTTP_BEGINS.match(value) is not None
+
+
+def _is_origin(value: str) -> bool:
+    parts = urlsplit(value) if _is_address(value) else None
+    return parts is not None and parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username)
+
+
+def _is_row_id(value: str) -> bool:
+    try:
+        return str(UUID(value)) == value  # another spelling is found in no index and in not every database
+    except ValueError:
+        return False
+
+
+def _explain(problem: ErrorDetails) -> str:
+    """One bad variable: its name and what it wants, in our words, with a value that would do."""
+    own_words = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return own_words
+    name = str(problem["loc"][0])
+    field = Settings.model_fields[name]
+    match problem["type"]:
+        case "missing":
+            return f"{name.upper()} is required"
+        case "value_error":
+            return f"{name.upper()} {own_words}"
+        case "literal_error" | "enum":
+            return f"{name.upper()} wants {problem['ctx']['expected'].replace(chr(39), '')}"
+        case kind if kind.startswith("bool"):
+            return f"{name.upper()} wants true or false"
+        case "string_too_short":
+            wanted = "a name"
+        case _ if field.annotation in (int, float):
+            wanted = ("a whole number" if field.annotation is int else "a number") + _range(field.metadata)
+        case _:
+            wanted = "another form"
+    return f"{name.upper()} wants {wanted}, e.g. {field.default}"
+
+
+def _range(constraints: list[Any]) -> str:
+    """The bounds of a number, as annotated_types has them."""
+    words = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
+    found = [f"{words[end]} {getattr(each, end)}" for each in constraints for end in words if hasattr(each, end)]
+    return f" {' '.join(found)}" if found else ""

@@ -14,7 +14,7 @@ import pytest
 
 from assistants.interface import Assistant, ToolOutcome, TurnView
 from cli.main import COMMANDS
-from services import answer_ids, metrics
+from services import answer_ids, errors, metrics
 from services.queue.jobs import AnswerJob, IndexItemJob, ReindexJob, SearchJob
 from services.settings import Settings
 from webhook.responses import NAME_OF
@@ -173,8 +173,13 @@ def test_metrics_named_are_counted() -> None:
 
 
 def test_errors_shown_are_real() -> None:
-    for error, status in (("unauthorised", 401), ("not_found", 404)):
-        assert NAME_OF[status] == error
+    shown = set(re.findall(r'"error": "(\w+)"', "".join(TEXTS.values())))
+    own = {
+        error.code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.ErleahError)
+    }
+    assert {"unauthorised", "invalid_input", "not_found"} <= shown <= {*NAME_OF.values(), *own}
 
 
 def test_every_package_is_accounted_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 ASK_THE_DOCTOR = "; see what is wrong with: erleah doctor"
+ENDS_WITH_A_COMMAND = re.compile(r"erleah (--debug )?[a-z]+[^;.:]*$|erleah --help$")
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +60,12 @@ def configured(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
             ServiceRejectedError("qdrant", "erleah worker said no: wrong size"),
             ASK_THE_DOCTOR,
         ),
-        (ConfigurationError("REDIS_URL wants redis://"), ""),
-        (InvalidInputError("limit: wants a number"), ""),
+        (
+            ConfigurationError("DIRECTUS_ADMIN_TOKEN is required here"),
+            "; when that is mended, run again: erleah status",
+        ),
+        (ConfigurationError("LOG_LEVEL wants INFO; set it, then run: erleah doctor"), ""),
+        (InvalidInputError("limit: wants a number"), "; see what it takes with: erleah status --help"),
     ],
 )
 def test_an_error_ends_with_what_mends_it(
@@ -86,8 +92,35 @@ def test_every_command_exists_and_explains_itself(command: str, capsys: pytest.C
 
 @pytest.mark.parametrize("words", [["nonsense"], ["search"], ["search", "x", "--conference", "c", "--entity", "rooms"]])
 def test_wrong_usage_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """And one line, which ends with the help of the command that was called."""
     assert main(words) == 2
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("erleah: ")
+    assert said.err.count("\n") == 1
+    assert said.err.endswith(f": erleah {words[0]} --help\n" if words[0] in COMMANDS else ": erleah --help\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wants"),
+    [
+        ("LLM_TIMEOUT_S", "soon", "a number above 0 up to 600, e.g. 30.0"),
+        ("WEBHOOK_PORT", "70000", "a whole number from 0 up to 65535, e.g. 8000"),
+        ("TURN_MAX_TOKENS", "1.5", "a whole number from 100 up to 10000000, e.g. 50000"),
+        ("QDRANT_ON_DISK", "perhaps", "true or false"),
+        ("ENVIRONMENT", "prod", "development, staging or production"),
+        ("PROMPT_VERSION", "latest", "another form, e.g. v1"),
+        ("OPENAI_MODEL", " ", "a name, e.g. gpt-4o-mini"),
+        ("REDIS_URL", "localhost", "redis://, rediss://, unix:// or embedded://"),
+    ],
+)
+def test_a_bad_setting_is_told_in_our_words_and_with_what_mends_it(
+    name: str, value: str, wants: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured(monkeypatch, **{name: value})
+    assert main(["status"]) == 1
+    mend = "; set it in the environment or in .env (see .env.example), then run: erleah doctor"
+    assert capsys.readouterr().err == f"erleah: {name} wants {wants}{mend}\n"
 
 
 def test_missing_settings_are_one_line_with_their_names(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +129,7 @@ def test_missing_settings_are_one_line_with_their_names(capsys: pytest.CaptureFi
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert "DIRECTUS_API_KEY is required" in said.err
+    assert ENDS_WITH_A_COMMAND.search(said.err)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +151,7 @@ def test_a_service_that_is_away_is_one_line_that_says_what_to_do(
     assert said.out == ""
     lines = [line for line in said.err.splitlines() if line.startswith("erleah: ")]
     assert len(lines) == 1
-    assert any(way in lines[0] for way in ("set ", "erleah doctor", "start it", "is required"))
+    assert ENDS_WITH_A_COMMAND.search(lines[0]), lines[0]
     assert "nobody-knows" not in said.err
 
 
@@ -141,6 +175,8 @@ def test_a_defect_is_one_line_and_debug_shows_the_trace(
 
     monkeypatch.setattr("cli.status.command_settings", broken)
     assert main(["status"]) == 1
-    assert "Traceback" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert said == "erleah: something unexpected: ZeroDivisionError('oops'); see where with: erleah --debug status\n"
     assert main(["--debug", "status"]) == 1
     assert "Traceback" in capsys.readouterr().err

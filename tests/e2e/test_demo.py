@@ -260,13 +260,26 @@ def test_another_embedder_makes_the_index_anew_by_itself(tmp_path: Path, small_c
         first.wait(lambda: "Erleah is ready:" in first.said())
         assert first.end() == 0
     with ModelStandIn().in_thread() as model:
-        key = {"OPENAI_API_KEY": "sk-of-nobody", "OPENAI_BASE_URL": model.openai_url, "LLM_PROVIDERS": "offline"}
+        key = {
+            "OPENAI_API_KEY": "sk-of-nobody",
+            "OPENAI_BASE_URL": model.openai_url,
+            "ANTHROPIC_API_KEY": "sk-ant-of-nobody",
+            "ANTHROPIC_BASE_URL": model.anthropic_url,
+            "FACET_WRITER": "template",
+        }
         with begun(tmp_path, *words, **key) as again:
             again.wait(lambda: "Erleah is ready:" in again.said())
             assert "making it anew" in again.said("stderr")
             found = again.erleah(*search)
             assert found.returncode == 0, found.stderr
             assert json.loads(found.stdout)["results"][0]["title"] == "On testing"
+            # The keys are in the demo's own terminal alone, and the doctor in this one knows that it has them.
+            assert "of-nobody" not in again.env_file.read_text(encoding="utf-8")
+            doctor = again.erleah("doctor", "--json")
+            assert doctor.returncode == 0, doctor.stdout
+            said = {finding["what"]: finding["said"] for finding in json.loads(doctor.stdout)}
+            assert said["embeddings"].startswith("openai-text-embedding-3-small-1536: the running demo's own")
+            assert said["models"].startswith("anthropic → openai → offline (the running demo's own")
             assert again.end() == 0
     with begun(tmp_path, *words, **key) as waiting:  # its embedder is gone, so its worker waits
         waiting.wait(waiting.env_file.exists)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIRECTUS_API_KEY", "an-api-key-of-some-length")
     monkeypatch.setenv("DIRECTUS_WEBHOOK_SECRET", "a-webhook-secret-of-some-length")
+
+
+@pytest.fixture
+def strong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIRECTUS_API_KEY", "q7XmZp2LkT9vRw4B")
+    monkeypatch.setenv("DIRECTUS_WEBHOOK_SECRET", "1f0c9a5be2d84c7bb0aa")
 
 
 def test_required_settings_are_asked_for_by_name() -> None:
@@ -52,6 +59,26 @@ def test_required_settings_are_asked_for_by_name() -> None:
         ("PROMPT_VERSION", "latest"),
         ("ANTHROPIC_EFFORT", "maximal"),
         ("OPENAI_TEMPERATURE", "3"),
+        ("DEFAULT_CONFERENCE_ID", "foo"),
+        ("DEFAULT_CONFERENCE_ID", "87324DC9-9EE0-5A07-9057-3B7B4FEEEECB"),
+        ("OPENAI_BASE_URL", "localhost"),
+        ("ANTHROPIC_BASE_URL", "ftp:x"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "x y"),
+        ("CORS_ORIGINS", "notaurl"),
+        ("CORS_ORIGINS", "https://www.example.com,https://www.example.com/a/page"),
+        ("DIRECTUS_URL", "http://"),
+        ("DIRECTUS_URL", "http://two words"),
+        ("DIRECTUS_URL", "embedded://"),
+        ("DIRECTUS_PUBLIC_URL", "http:///path"),
+        ("WEBHOOK_PUBLIC_URL", "http://127.0.0.1:99999"),
+        ("REDIS_URL", "redis://127.0.0.1:port/0"),
+        ("REDIS_URL", "redis://127.0.0.1/zero"),
+        ("REDIS_URL", "unix://"),
+        ("WEBHOOK_HOST", "not a host"),
+        ("WEBHOOK_HOST", "127.0.0.1:8000"),
+        ("ANTHROPIC_MODEL", " "),
+        ("EMBEDDING_MODEL", " "),
+        ("OPENAI_API_KEY", " "),
     ],
 )
 @pytest.mark.usefixtures("required")
@@ -61,6 +88,69 @@ def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatc
         load_settings()
     assert str(refused.value).startswith(name)
     assert len(str(refused.value)) > len(name) + 10, "it says what the variable wants"
+    assert str(refused.value).endswith("then run: erleah doctor")
+    assert "Input should" not in str(refused.value), "in our words"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://:6380/1"),
+        ("REDIS_URL", "rediss://user:pass@redis.example:6379"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("REDIS_URL", "embedded://demo"),
+        ("QDRANT_URL", "embedded:///somewhere/index"),
+        ("WEBHOOK_HOST", "::"),
+        ("WEBHOOK_HOST", "erleah_webhook.internal"),
+        ("CORS_ORIGINS", "https://www.example.com/, http://localhost:3000"),
+        ("OPENAI_BASE_URL", "http://[::1]:11434/v1"),
+        ("EMBEDDING_MODEL_PATH", "/models/in/the/workers/container"),
+        ("DEFAULT_CONFERENCE_ID", "87324dc9-9ee0-5a07-9057-3b7b4feeeecb"),
+    ],
+)
+@pytest.mark.usefixtures("required")
+def test_what_others_may_rightly_want_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """redis:// is this machine; the receiver is told the folder of a model that only workers have."""
+    monkeypatch.setenv(name, value)
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["DIRECTUS_API_KEY", "DIRECTUS_WEBHOOK_SECRET", "DIRECTUS_ADMIN_TOKEN", "QDRANT_API_KEY"]
+)
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "short-hunter2",
+        "aaaaaaaaaaaaaaaa",
+        "abcabcabcabcabcabc",
+        "changemechangeme",
+        "passwordpassword",
+        "erleah-erleah-erleah",
+        "Change-Me-Please-1234567",
+        "your_secret_token_here",
+    ],
+)
+@pytest.mark.usefixtures("strong")
+def test_production_refuses_a_secret_that_a_template_or_a_tired_hand_made(
+    monkeypatch: pytest.MonkeyPatch, name: str, secret: str
+) -> None:
+    monkeypatch.setenv(name, secret)
+    load_settings()
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    with pytest.raises(ConfigurationError, match=rf"^{name} is too weak for production") as refused:
+        load_settings()
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.usefixtures("strong")
+def test_production_takes_what_openssl_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    for _ in range(200):
+        monkeypatch.setenv("DIRECTUS_WEBHOOK_SECRET", secrets.token_hex(24))
+        monkeypatch.setenv("QDRANT_API_KEY", secrets.token_urlsafe(24))
+        load_settings()
 
 
 @pytest.mark.usefixtures("required")

@@ -25,7 +25,7 @@ class Parrot(Assistant):
 
 
 async def test_a_ten_line_assistant_runs_on_the_same_machine(make_workshop: Callable[..., Workshop]) -> None:
-    """Its turns go through every state, are streamed and settled like any other, beside the first assistant's."""
+    """Its turns are understood, planned (nothing to look up), streamed and settled beside the first assistant's."""
     workshop = make_workshop(llm_providers=("offline",))
     services = replace(workshop.services, assistants={**workshop.services.assistants, "parrot": Parrot()})
     workshop.services = services
