@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# On a machine that is busy elsewhere: what failed is run once more, alone, and said to have failed first.
-AGAIN = echo "FLAKY: the tests above failed; they are run once more, alone" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 STAMP := $(VENV)/.erleah-installed
 
 # Python and pytest keep what they compiled, also where the environment forbids it: compiling the tests anew, in each
@@ -28,8 +26,8 @@ demo: setup  ## everything on this machine, with the sample conference
 	@$(BIN)/erleah demo $(ARGS)
 
 test: setup system-packages  ## all tests; what they need is installed and started
-	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist worksteal || ($(AGAIN) -m "not e2e")
-	$(BIN)/python -m pytest -m "e2e" || ($(AGAIN) -m "e2e")
+	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist worksteal || scripts/try-again $(BIN)/python "not e2e"
+	$(BIN)/python -m pytest -m "e2e" || scripts/try-again $(BIN)/python "e2e"
 
 test-fast: setup  ## tests without servers, under a minute
 	$(BIN)/python -m pytest --ignore tests/e2e -m "not e2e and not thorough" -n 2 --dist worksteal

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from redis.asyncio import Redis
-
     from search.index import SearchIndex
     from services.directus.client import Directus
     from services.embeddings.embedder import Embedder
     from services.llm.chain import LanguageModel
+    from services.redis import RedisClient
     from services.settings import Settings
 
 __all__ = [
@@ -145,7 +144,7 @@ class Toolbox:
 
     settings: Settings
     directus: Directus
-    redis: Redis
+    redis: RedisClient
     index: SearchIndex
     embedder: Embedder
 

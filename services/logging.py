@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from services.settings import Settings
 
-__all__ = ["bind_trace", "configure_logging", "get_logger", "new_trace_id"]
+__all__ = ["bind_trace", "bound_trace", "configure_logging", "get_logger", "new_trace_id"]
 
 _PRIVATE_KEYS = frozenset(
     {"text", "messagetext", "question", "answer", "prompt", "token", "secret", "api_key", "authorization", "password"}
@@ -84,6 +84,11 @@ def bind_trace(trace_id: str, **ids: str) -> None:
     """Put the trace id (and other ids) on every log line of the current task, and nothing else."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(trace_id=trace_id, **ids)
+
+
+def bound_trace() -> str:
+    """The trace id that is bound here; empty where none is."""
+    return str(structlog.contextvars.get_contextvars().get("trace_id", ""))
 
 
 def _lines_of(error: BaseException) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 ``RedisClient`` is redis-py's asyncio client whose failures to reach the server come out as
 ``ServiceUnavailableError("redis", …)``, from single commands and from pipelines alike. Everything else
-about it is redis-py's.
+about it is redis-py's, whose names are seen here and in the queue alone: a lock and the errors that others need
+come from here.
 """
 
 from __future__ import annotations
@@ -14,9 +15,17 @@ from typing import TYPE_CHECKING, Any, Self
 from redis._parsers.hiredis import NOT_ENOUGH_DATA, _AsyncHiredisParser
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
+from redis.asyncio.lock import Lock as RedisLock
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AuthenticationError, OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    LockNotOwnedError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -27,7 +36,17 @@ if TYPE_CHECKING:
 
     from redis.asyncio import ConnectionPool
 
-__all__ = ["PATIENT_RETRIES", "RedisClient", "check_redis", "connect_redis", "retry_options", "speaking_plainly"]
+__all__ = [
+    "PATIENT_RETRIES",
+    "LockNotOwnedError",
+    "RedisClient",
+    "RedisError",
+    "RedisLock",
+    "check_redis",
+    "connect_redis",
+    "retry_options",
+    "speaking_plainly",
+]
 
 PATIENT_RETRIES = 10
 """Tries of a command that can't reach Redis, 0.2 s apart at first and 2 s at last: 15 s in all.

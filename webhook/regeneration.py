@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from redis.exceptions import LockNotOwnedError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -20,7 +19,7 @@ from services.directus_names import MESSAGES
 from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
-from services.redis import speaking_plainly
+from services.redis import LockNotOwnedError, speaking_plainly
 from services.redis_keys import REGENERATION_LOCK_TTL_S, cancel_flag, regeneration_lock, turn
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid

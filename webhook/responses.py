@@ -10,7 +10,6 @@ import math
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -24,7 +23,7 @@ from services.errors import (
     ServiceRejectedError,
     ServiceUnavailableError,
 )
-from services.logging import get_logger
+from services.logging import bound_trace, get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +87,7 @@ def error_response(  # noqa: PLR0913 - the parts of an answer, by name
     body: dict[str, Any] = {**(also or {}), "error": code, "message": message}
     if detail is not None:
         body["detail"] = detail
-    body["request_id"] = str(structlog.contextvars.get_contextvars().get("trace_id", ""))
+    body["request_id"] = bound_trace()
     return JSONResponse(body, status_code=status, headers=dict(headers or {}))
 
 

@@ -15,7 +15,7 @@ from services import redis_keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from redis.asyncio import Redis
+    from services.redis import RedisClient
 
 __all__ = ["ConversationLine", "Place", "parse_newest"]
 
@@ -71,7 +71,7 @@ class Place:
 class ConversationLine:
     """Who of a conversation's messages is being answered, and who waits."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._enter = redis.register_script(_ENTER)
         self._leave = redis.register_script(_LEAVE)

@@ -18,24 +18,23 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from redis.exceptions import RedisError
 
 from services import redis_keys
 from services.errors import ErleahError, ProviderError
 from services.llm.calls import AnswerEnd, Parsed, Prompt, StreamEvent, Switch, TextDelta
 from services.llm.chain import LanguageModel
 from services.logging import get_logger
+from services.redis import RedisError
 from worker.turn import State, Turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from redis.asyncio import Redis
-
     from assistants.interface import Toolbox
     from services.directus.client import Directus
     from services.llm.calls import SchemaT
     from services.llm.meter import Meter
+    from services.redis import RedisClient
     from services.settings import Settings
     from worker.turn_watch import LiveTurn
 
@@ -136,7 +135,7 @@ class TurnRecorder:
         reading = _Reading(lambda: turn.state is State.UNDERSTAND, self._reads)
         self.toolbox = replace(
             toolbox,
-            redis=cast("Redis", _RecordingRedis(toolbox.redis, reading)),
+            redis=cast("RedisClient", _RecordingRedis(toolbox.redis, reading)),
             directus=cast("Directus", _RecordingDirectus(toolbox.directus, reading)),
         )
 
@@ -161,7 +160,7 @@ class TurnRecorder:
 class Recordings:
     """Recordings in Redis: the newest ``redis_keys.RECORDINGS_AT_MOST``, each for ``days`` days at most."""
 
-    def __init__(self, redis: Redis, *, days: int) -> None:
+    def __init__(self, redis: RedisClient, *, days: int) -> None:
         self._redis = redis
         self._ttl_s = days * DAY_S
 
@@ -292,9 +291,9 @@ class _Reading:
 
 
 class _RecordingRedis:
-    """Redis, its ``get`` and ``mget`` taken down; everything else is Redis's own."""
+    """RedisClient, its ``get`` and ``mget`` taken down; everything else is Redis's own."""
 
-    def __init__(self, redis: Redis, reading: _Reading) -> None:
+    def __init__(self, redis: RedisClient, reading: _Reading) -> None:
         self._redis = redis
         self._reading = reading
 

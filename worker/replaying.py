@@ -26,13 +26,12 @@ from worker.turn_store import Claim
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
-    from redis.asyncio import Redis
-
     from assistants.interface import Guess, Outcome, Source, Tool, TurnView
     from search.index import SearchIndex
     from services.directus.client import Directus
     from services.embeddings.embedder import Embedder
     from services.llm.calls import Prompt, SchemaT, StreamEvent
+    from services.redis import RedisClient
     from services.settings import Settings
     from worker.recording import ModelCall, Recording
     from worker.turn import Turn
@@ -83,7 +82,7 @@ async def replay(
     toolbox = Toolbox(
         settings=settings,
         directus=cast("Directus", _RecordedDirectus(reads)),
-        redis=cast("Redis", _RecordedRedis(reads)),
+        redis=cast("RedisClient", _RecordedRedis(reads)),
         index=cast("SearchIndex", None),  # only tools search, and theirs are played back
         embedder=cast("Embedder", embedder),
     )
@@ -244,7 +243,7 @@ class _RecordedReads:
 
 
 class _RecordedRedis:
-    """Redis, as far as it was read."""
+    """RedisClient, as far as it was read."""
 
     def __init__(self, reads: _RecordedReads) -> None:
         self._reads = reads

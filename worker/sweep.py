@@ -13,25 +13,22 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from redis.exceptions import LockNotOwnedError
-
 from services import redis_keys
 from services.answer_ids import answer_id_of
 from services.errors import ErleahError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
+from services.redis import LockNotOwnedError
 from worker.conversation_line import ConversationLine
 from worker.turn_store import TurnStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from redis.asyncio import Redis
-    from redis.asyncio.lock import Lock
-
     from services.directus.client import Directus, Filter, Row
     from services.metrics import Metrics
     from services.queue.job_queue import JobQueue
+    from services.redis import RedisClient, RedisLock
 
 __all__ = ["Sweep"]
 
@@ -55,7 +52,7 @@ PAGES_AT_MOST = 10
 class Sweep:
     """Finds unanswered messages and stray answers: asks for the turns again, and ends what nobody waits for."""
 
-    def __init__(self, directus: Directus, queue: JobQueue, redis: Redis, metrics: Metrics) -> None:
+    def __init__(self, directus: Directus, queue: JobQueue, redis: RedisClient, metrics: Metrics) -> None:
         self._directus = directus
         self._queue = queue
         self._redis = redis
@@ -89,7 +86,7 @@ class Sweep:
         finally:
             await lock.extend(REST_S, replace_ttl=True)
 
-    async def _sweep(self, lock: Lock) -> int:
+    async def _sweep(self, lock: RedisLock) -> int:
         now = datetime.now(UTC)
         asked = ended = 0
         try:
@@ -105,7 +102,7 @@ class Sweep:
                 log.info("sweep.healed", unanswered=asked, strays=ended)
         return asked + ended
 
-    async def _pages(self, wanted: Filter, fields: Sequence[str], lock: Lock) -> AsyncIterator[list[Row]]:
+    async def _pages(self, wanted: Filter, fields: Sequence[str], lock: RedisLock) -> AsyncIterator[list[Row]]:
         """The rows, oldest first. What moves from page to page meanwhile is the next sweep's."""
         for page in range(1, PAGES_AT_MOST + 1):
             await lock.reacquire()

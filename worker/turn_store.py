@@ -20,7 +20,7 @@ from worker.turn import Turn, UnknownTurnVersionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from redis.asyncio import Redis
+    from services.redis import RedisClient
 
 __all__ = ["Claim", "ClaimLostError", "TurnStore", "read_turns"]
 
@@ -96,7 +96,7 @@ class Claim:
 class TurnStore:
     """Saved turns and their claims."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._claim = redis.register_script(_CLAIM)
         self._save = redis.register_script(_SAVE)
@@ -203,7 +203,7 @@ class TurnStore:
         await self._release(keys=[redis_keys.turn_lease(claim.message_id)], args=[claim.value])
 
 
-async def read_turns(redis: Redis) -> list[Turn]:
+async def read_turns(redis: RedisClient) -> list[Turn]:
     """All saved turns that this version can read, for whoever wants to see what is in flight."""
     keys = [key async for key in redis.scan_iter(match=redis_keys.turn("*"), count=1000)]
     saved = await redis.mget(keys) if keys else []

@@ -19,8 +19,7 @@ from worker.signals import LeaseLost, Signal, Stopped, Superseded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from redis.asyncio import Redis
-
+    from services.redis import RedisClient
     from worker.answer_stream import AnswerStream
     from worker.turn import Turn
     from worker.turn_store import Claim, TurnStore
@@ -77,7 +76,7 @@ class LiveTurn:
 class TurnWatch:
     """Every live turn of the process."""
 
-    def __init__(self, redis: Redis, turns: TurnStore, line: ConversationLine) -> None:
+    def __init__(self, redis: RedisClient, turns: TurnStore, line: ConversationLine) -> None:
         self._redis = redis
         self._turns = turns
         self._line = line

@@ -214,7 +214,7 @@ def make_settings(**changes: Any) -> Settings:  # noqa: ANN401 - one per setting
 
 def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: Mapping[str, Assistant]) -> Services:
     """One worker process's parts, put together as ``worker/main.py`` does it."""
-    settings, directus, redis = toolbox.settings, toolbox.directus, cast("RedisClient", toolbox.redis)
+    settings, directus, redis = toolbox.settings, toolbox.directus, toolbox.redis
     turns, line = TurnStore(redis), ConversationLine(redis)
     watch, metrics = TurnWatch(redis, turns, line), Metrics(redis)
     late = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
