@@ -60,7 +60,10 @@ OPERATIONS = (
         "caller",
         "Only Erleah",
         "condition",
-        {"filter": {"$accountability": {"role": {"_eq": names.ERLEAH_ROLE_ID}}}},
+        # A share's token has no user. Today it has no role either, whatever role the share was made with, but a
+        # visitor must be kept out even if a later Directus gives it one. ``share`` itself cannot be asked for: where
+        # there is none the condition fails for want of it (12.4.0).
+        {"filter": {"$accountability": {"role": {"_eq": names.ERLEAH_ROLE_ID}, "user": {"_nnull": True}}}},
     ),
     Operation("rows", "Plain fields of answers alone", "exec", {"code": _SCRIPT}),
     Operation(

@@ -12,16 +12,20 @@ from provision.operations import Operation, bring_about
 from services import directus_names as names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provision.api import DirectusApi
     from provision.report import Report
 
-__all__ = ["FLOWS", "SECRET_FROM_ENV", "Flow", "FlowBuilder"]
+__all__ = ["FLOWS", "SECRET_FROM_ENV", "SECRET_HEADER", "Flow", "FlowBuilder", "is_template"]
+
+SECRET_HEADER = "X-Erleah-Secret"  # noqa: S105 - the name of a header, not what it holds
 
 SECRET_FROM_ENV = "{{$env.DIRECTUS_WEBHOOK_SECRET}}"  # noqa: S105 - says where the secret is, is none
 """A header value for Directus servers that have the secret in their environment and allow it
 (``FLOWS_ENV_ALLOW_LIST``): then it lies in no row of the database."""
+
+_CALL = "call_erleah"
 
 _IS_ANSWER = {"$trigger": {"payload": {"role": {"_eq": "assistant"}}}}
 """A row that its writer calls an answer is none of the receiver's business, and Erleah writes as many of them as
@@ -30,7 +34,11 @@ visitors ask questions. One without a role goes on: the receiver decides."""
 
 @dataclass(frozen=True)
 class Flow:
-    """A Flow as declared; ``path`` is the receiver's. Where ``unless`` holds of its data, nothing is called."""
+    """A Flow as declared; ``path`` is the receiver's. Where ``unless`` holds of its data, nothing is called.
+
+    What somebody added to scope or collections stays: the receiver says politely that it does not want it.
+    ``never`` is what does not: with it Directus would run the Flow, and the Flow call, at each piece of an answer.
+    """
 
     id: str
     name: str
@@ -38,12 +46,21 @@ class Flow:
     scope: tuple[str, ...]
     collections: tuple[str, ...]
     path: str
+    never: tuple[str, ...] = ()
     unless: dict[str, Any] | None = None
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The trigger's options; ``action`` fires after the commit and holds nobody up."""
-        return {"type": "action", "scope": list(self.scope), "collections": list(self.collections)}
+    def options(self, found: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The trigger's options, with what was ``found``; ``action`` fires after the commit and holds nobody up."""
+        found = found or {}
+        return {
+            **found,
+            "type": "action",
+            "scope": self._with(found.get("scope"), self.scope),
+            "collections": self._with(found.get("collections"), self.collections),
+        }
+
+    def _with(self, found: Sequence[str] | None, declared: Sequence[str]) -> list[str]:
+        return [name for name in dict.fromkeys([*(found or ()), *declared]) if name not in self.never]
 
 
 FLOWS: tuple[Flow, ...] = (
@@ -54,6 +71,7 @@ FLOWS: tuple[Flow, ...] = (
         scope=("items.create",),
         collections=(names.MESSAGES,),
         path="/hooks/message-created",
+        never=("items.update",),
         unless=_IS_ANSWER,
     ),
     Flow(
@@ -70,6 +88,7 @@ FLOWS: tuple[Flow, ...] = (
             names.SESSIONS_SPEAKERS,
         ),
         path="/hooks/content-changed",
+        never=(names.MESSAGES,),
     ),
 )
 
@@ -81,18 +100,29 @@ class FlowBuilder:
         self._admin = admin
         self._report = report
 
-    async def build(self, *, receiver_url: str, header_value: str) -> None:
-        """Make or mend each Flow; ``receiver_url`` is without a trailing slash."""
+    async def build(self, *, receiver_url: str, secret: str, secret_from_env: bool | None) -> None:
+        """Make or mend each Flow; ``receiver_url`` is without a trailing slash.
+
+        The secret is read from Directus's environment or written into the Flows; with None it goes on as it is,
+        and is written where there is no Flow yet.
+        """
         rows = await self._admin.request("GET", "/flows", params={"fields": "*,operations.*", "limit": -1})
         by_id = {row["id"]: row for row in rows}
         by_name = {row["name"]: row for row in rows}
+        there = {flow.id: row for flow in FLOWS if (row := by_id.get(flow.id) or by_name.get(flow.name)) is not None}
+        header_value = SECRET_FROM_ENV if secret_from_env else secret
+        if secret_from_env is None and (template := _template_of(there.values())) is not None:
+            header_value = template
+            self._report.notes.append(
+                f"the Flows go on reading the hook's secret from Directus's environment ({template}); "
+                "erleah bootstrap --secret-in-flows writes it into them"
+            )
         for flow in FLOWS:
             steps = _steps(flow, receiver_url, header_value)
-            there = by_id.get(flow.id) or by_name.get(flow.name)
-            if there is None:
-                await self._make(flow, steps)
+            if flow.id in there:
+                await self._mend(flow, there[flow.id], steps)
             else:
-                await self._mend(flow, there, steps)
+                await self._make(flow, steps)
 
     async def _make(self, flow: Flow, steps: Sequence[Operation]) -> None:
         body = {
@@ -104,7 +134,7 @@ class FlowBuilder:
             "trigger": "event",
             # Tracked, a run would leave the header, and with it the secret, in the revisions.
             "accountability": None,
-            "options": flow.options,
+            "options": flow.options(),
         }
         await self._admin.request("POST", "/flows", json=body)
         await bring_about(self._admin, body, steps)
@@ -116,8 +146,9 @@ class FlowBuilder:
             changes["status"] = "active"
         if there.get("accountability") is not None:
             changes["accountability"] = None
-        if there["trigger"] != "event" or _shape(there.get("options")) != _shape(flow.options):
-            changes |= {"trigger": "event", "options": (there.get("options") or {}) | flow.options}
+        options = flow.options(there.get("options"))
+        if there["trigger"] != "event" or _shape(there.get("options")) != _shape(options):
+            changes |= {"trigger": "event", "options": options}
         if changes:
             await self._admin.request("PATCH", f"/flows/{there['id']}", json=changes)
         changed = sorted({*changes, *await bring_about(self._admin, there, steps)})
@@ -127,15 +158,28 @@ class FlowBuilder:
             self._report.found.append(f"flow {flow.name}")
 
 
+def is_template(value: str) -> bool:
+    """Whether Directus fills the value in when the Flow runs: then it holds no secret itself."""
+    return value.startswith("{{")
+
+
+def _template_of(flows: Iterable[Mapping[str, Any]]) -> str | None:
+    """What the Flows that are there have in place of the secret, where they read it from elsewhere."""
+    calls = (step for flow in flows for step in flow.get("operations") or () if step["key"] == _CALL)
+    headers = (header for step in calls for header in (step.get("options") or {}).get("headers") or ())
+    values = (str(header.get("value")) for header in headers if header.get("header") == SECRET_HEADER)
+    return next(filter(is_template, values), None)
+
+
 def _steps(flow: Flow, receiver_url: str, header_value: str) -> list[Operation]:
     call = Operation(
-        "call_erleah",
+        _CALL,
         "Call Erleah",
         "request",
         {
             "method": "POST",
             "url": f"{receiver_url}{flow.path}",
-            "headers": [{"header": "X-Erleah-Secret", "value": header_value}],
+            "headers": [{"header": SECRET_HEADER, "value": header_value}],
             # Alone in the body it stays an object; inside other text it would be escaped twice.
             "body": "{{$trigger}}",
         },

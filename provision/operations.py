@@ -31,10 +31,11 @@ class Operation:
 async def bring_about(admin: DirectusApi, flow: Mapping[str, Any], operations: Sequence[Operation]) -> list[str]:
     """Give a Flow (its row, with ``operations`` and ``operation``) these steps; the keys of those made or changed.
 
-    Steps of other keys are left alone: whoever added them has his reasons, and nothing leads to them any more.
+    Steps of other keys are left alone: whoever added them has his reasons. Nothing leads to them any more, and
+    they lead to none of these.
     """
     there = {row["key"]: row for row in flow.get("operations") or ()}
-    changed: list[str] = []
+    changed = await _unlink(admin, there, operations)
     following: str | None = None
     for place, operation in reversed(list(enumerate(operations))):
         wanted: dict[str, Any] = {"type": operation.type, "options": operation.options, "resolve": None, "reject": None}
@@ -52,3 +53,31 @@ async def bring_about(admin: DirectusApi, flow: Mapping[str, Any], operations: S
         await admin.request("PATCH", f"/flows/{flow['id']}", json={"operation": following})
         changed.append("first step")
     return changed
+
+
+async def _unlink(
+    admin: DirectusApi, there: Mapping[str, Mapping[str, Any]], operations: Sequence[Operation]
+) -> list[str]:
+    """Undo links to these steps that are none of theirs: Directus lets one step alone lead to another.
+
+    So as long as a step that somebody put in between leads to the next, the one before cannot. Gives the keys of
+    other steps that were unlinked.
+    """
+    ids = [there[operation.key]["id"] if operation.key in there else None for operation in operations]
+    wanted = {
+        (operation.key, operation.next_on): following
+        for operation, following in zip(operations, [*ids[1:], None], strict=True)
+    }
+    own = {operation.key for operation in operations}
+    unlinked = []
+    for key, row in there.items():
+        astray = [
+            end
+            for end in ("resolve", "reject")
+            if row.get(end) is not None and row[end] in ids and wanted.get((key, end)) != row[end]
+        ]
+        if astray:
+            await admin.request("PATCH", f"/operations/{row['id']}", json=dict.fromkeys(astray))
+            if key not in own:
+                unlinked.append(f"{key} unlinked")
+    return unlinked

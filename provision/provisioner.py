@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from provision.access import AccessBuilder
 from provision.answers_flow import AnswersFlowBuilder
-from provision.flows import FLOWS, SECRET_FROM_ENV, FlowBuilder
+from provision.flows import FLOWS, FlowBuilder
 from provision.report import Report
 from provision.schema import COLLECTIONS
 from provision.schema_builder import SchemaBuilder
+from provision.secret_history import FORGETTING_FLOW_NAME, SecretHistory
 from services.directus_names import ANSWERS_FLOW_NAME
 from services.errors import AccessDeniedError, ConfigurationError, InvalidInputError, ServiceRejectedError
 
@@ -26,14 +27,15 @@ async def provision(  # noqa: PLR0913 - each is one setting of the operator's
     api_key: str,
     webhook_url: str,
     webhook_secret: str,
-    secret_from_env: bool = False,
+    secret_from_env: bool | None = None,
 ) -> Report:
     """Make the collections, access and Flows that are missing; change nothing else.
 
     ``admin`` calls with an administrator's token, ``service`` with ``api_key``, the static token
     that Erleah's own user gets. ``webhook_url`` is where Directus reaches the receiver. With
     ``secret_from_env`` the Flows take the secret from Directus's environment (see
-    ``SECRET_FROM_ENV``) and ``webhook_secret`` is not written anywhere.
+    ``SECRET_FROM_ENV``) and ``webhook_secret`` is not written anywhere; without (False) it lies in
+    the Flows' steps, and nowhere else; None leaves Flows that read it from the environment so.
 
     Raises ConfigurationError when the licence leaves no room, the admin token is none, or the key
     is another user's; any other ErleahError when Directus is away or refuses. What was made until
@@ -44,8 +46,12 @@ async def provision(  # noqa: PLR0913 - each is one setting of the operator's
     has_room = await _require_room(admin)
     await SchemaBuilder(admin, report).build()
     await AccessBuilder(admin, report).build(service=service, api_key=api_key)
-    header_value = SECRET_FROM_ENV if secret_from_env else webhook_secret
-    await FlowBuilder(admin, report).build(receiver_url=webhook_url.rstrip("/"), header_value=header_value)
+    history = SecretHistory(admin, report)
+    await history.forget()
+    await FlowBuilder(admin, report).build(
+        receiver_url=webhook_url.rstrip("/"), secret=webhook_secret, secret_from_env=secret_from_env
+    )
+    await history.forget(of_this_run=True)
     if has_room:
         await AnswersFlowBuilder(admin, report).build()
     else:
@@ -86,6 +92,7 @@ async def _require_room(admin: DirectusApi) -> bool:
     flows = await admin.request("GET", "/flows", params={"fields": "id,name,status", "limit": -1})
     wanted = {collection.name for collection in COLLECTIONS} | {row["collection"] for row in own}
     active = {row["name"] for row in flows if row["status"] == "active"} | {flow.name for flow in FLOWS}
+    active.discard(FORGETTING_FLOW_NAME)  # left behind by a run that broke off, and soon gone
     for what, count in (("collections", len(wanted)), ("flows", len(active))):
         limit = _limit(entitlements, what)
         if limit is not None and count > limit:

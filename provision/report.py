@@ -11,13 +11,15 @@ __all__ = ["Report"]
 class Report:
     """Each entry names one thing: ``collection messages``, ``field sessions.track``, ``flow Erleah: …``.
 
-    ``problems`` are whole sentences about found things that don't fit; they were left as they are.
+    ``problems`` are whole sentences about found things that don't fit; they were left as they are;
+    ``notes`` are whole sentences about what was left so on purpose.
     """
 
     made: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def changed_nothing(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,14 @@ import pytest
 
 from provision.answers_flow import OPERATIONS
 from provision.provisioner import provision
+from provision.secret_history import FORGETTING_FLOW_NAME
 from services import directus_names as names
 from services.directus.client import Directus
 from services.errors import ConfigurationError, ServiceUnavailableError
 from tests.e2e.directus_server import DirectusServer, Rest, provision_directus, start_directus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cli.local_directus import DirectusSecrets
@@ -46,6 +49,13 @@ class EmptyDirectus:
     url: str
     admin_token: str = field(repr=False)
     admin: Rest = field(repr=False)
+    database: Path = field(repr=False)
+
+    def tables_with(self, secret: str) -> set[str]:
+        """The tables of the database that have a row with the secret in it."""
+        with contextlib.closing(sqlite3.connect(self.database)) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name for name in tables if secret in str(database.execute(f'SELECT * FROM "{name}"').fetchall())}  # noqa: S608 - the database's own names
 
     async def provision(self, **changes: Any) -> Report:  # noqa: ANN401 - the settings' own types
         """Provision with this file's settings and ``changes``."""
@@ -68,9 +78,17 @@ def empty_directus(fresh_database: tuple[Path, DirectusSecrets], tmp_path: Path)
     process, _ = start_directus(shutil.copytree(folder, tmp_path / "directus"), own)
     try:
         with Rest(process.url, own.admin_token) as admin:
-            yield EmptyDirectus(process.url, own.admin_token, admin)
+            yield EmptyDirectus(process.url, own.admin_token, admin, process.database_path)
     finally:
         process.stop()
+
+
+def wait_for(holds: Callable[[], bool], patience_s: float = 10) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def request_operations(admin: Rest) -> dict[str, dict[str, Any]]:
@@ -196,6 +214,199 @@ async def test_what_an_operator_broke_is_mended(empty_directus: EmptyDirectus) -
         "flow Erleah: write answers: caller, rows",
     }
     assert (await empty_directus.provision()).changed_nothing
+
+
+async def test_a_step_that_somebody_put_in_between_is_led_around(empty_directus: EmptyDirectus) -> None:
+    """It stays in its Flow and nothing leads to it: of a Flow's steps, only one may lead to another."""
+    admin = empty_directus.admin
+    await empty_directus.provision()
+    steps = admin.data("GET", "/operations", params={"filter[flow][_eq]": names.ANSWERS_FLOW_ID})
+    ids = {step["key"]: step["id"] for step in steps}
+    admin.data("PATCH", f"/operations/{ids['rows']}", json={"resolve": None})
+    body = {"flow": names.ANSWERS_FLOW_ID, "key": "theirs", "type": "log", "options": {"message": "here"}}
+    place = {"position_x": 1, "position_y": 1}
+    theirs = admin.data("POST", "/operations", json=body | place | {"resolve": ids["write"]})["id"]
+    admin.data("PATCH", f"/operations/{ids['rows']}", json={"resolve": theirs})
+    refused = admin.call("PATCH", f"/operations/{ids['rows']}", json={"resolve": ids["write"]})
+    assert refused.json()["errors"][0]["extensions"]["code"] == "RECORD_NOT_UNIQUE"
+
+    report = await empty_directus.provision()
+    assert report.changed == ["flow Erleah: write answers: rows, theirs unlinked"]
+    steps = {step["key"]: step for step in admin.data("GET", "/operations", params={"filter[key][_eq]": "theirs"})}
+    assert (steps["theirs"]["resolve"], steps["theirs"]["options"]) == (None, {"message": "here"})
+    assert admin.data("GET", f"/operations/{ids['rows']}")["resolve"] == ids["write"]
+    assert (await empty_directus.provision()).changed_nothing
+
+
+async def test_steps_in_another_order_are_put_back(empty_directus: EmptyDirectus) -> None:
+    """Even where a step of Erleah's own holds the link that another one must have."""
+    admin = empty_directus.admin
+    await empty_directus.provision()
+    steps = admin.data("GET", "/operations", params={"filter[flow][_eq]": names.ANSWERS_FLOW_ID})
+    ids = {step["key"]: step["id"] for step in steps}
+    admin.data("PATCH", f"/operations/{ids['rows']}", json={"resolve": None})
+    admin.data("PATCH", f"/operations/{ids['caller']}", json={"resolve": ids["write"], "reject": ids["rows"]})
+    admin.data("PATCH", f"/flows/{names.ANSWERS_FLOW_ID}", json={"operation": ids["rows"]})
+
+    report = await empty_directus.provision()
+    assert report.changed == ["flow Erleah: write answers: caller, first step, rows"]
+    steps = admin.data("GET", "/operations", params={"filter[flow][_eq]": names.ANSWERS_FLOW_ID})
+    follows = {step["key"]: (step["resolve"], step["reject"]) for step in steps}
+    assert follows == {
+        "caller": (ids["rows"], None),
+        "rows": (ids["write"], None),
+        "write": (ids["written"], None),
+        "written": (None, None),
+    }
+    assert (await empty_directus.provision()).changed_nothing
+
+
+async def test_the_secret_lies_in_the_steps_that_need_it_and_nowhere_else(empty_directus: EmptyDirectus) -> None:
+    """Without ``secret_from_env`` Directus needs it in ``directus_operations``; its memory of changes does not keep it.
+
+    An older secret is nowhere at all. What the Flows' history says otherwise stays.
+    """
+    admin = empty_directus.admin
+    first = await empty_directus.provision(webhook_secret="a-first-secret")
+    assert (first.changed, first.problems) == ([], [])
+    assert empty_directus.tables_with("a-first-secret") == {"directus_operations"}
+    assert FORGETTING_FLOW_NAME not in {flow["name"] for flow in admin.data("GET", "/flows")}
+
+    await empty_directus.provision(webhook_secret="a-second-secret")
+    assert empty_directus.tables_with("a-first-secret") == set()
+    assert empty_directus.tables_with("a-second-secret") == {"directus_operations"}
+    step = request_operations(admin)["Erleah: content changed"]
+    of_step = {"filter[collection][_eq]": "directus_operations", "filter[item][_eq]": step["id"], "sort": "id"}
+    made, changed = admin.data("GET", "/revisions", params=of_step)
+    for remembered in (made["data"], made["delta"], changed["data"], changed["delta"]):
+        assert remembered["options"]["headers"] == [{"header": "X-Erleah-Secret", "value": "--redacted--"}]
+        assert remembered["options"]["body"] == "{{$trigger}}"
+    assert (made["data"]["position_x"], changed["data"]["id"]) == (step["position_x"], step["id"])
+
+
+async def test_what_was_remembered_before_is_forgotten_too(empty_directus: EmptyDirectus) -> None:
+    """A step somebody moved in the Studio, one that was deleted, a tracked run, revisions that have others below."""
+    admin = empty_directus.admin
+    await empty_directus.provision(webhook_secret="an-old-secret")
+    step = request_operations(admin)["Erleah: content changed"]
+    admin.data("PATCH", f"/flows/{names.CONTENT_CHANGED_FLOW_ID}", json={"accountability": "all"})
+    admin.data("POST", "/items/speakers", json={"name": "Ada"})
+    admin.data("PATCH", f"/operations/{step['id']}", json={"position_x": 40})
+    theirs = {"flow": step["flow"], "key": "theirs", "type": "log", "position_x": 1, "position_y": 1}
+    admin.data("PATCH", f"/operations/{step['id']}", json={"resolve": theirs})
+    admin.data("PATCH", f"/operations/{step['id']}", json={"resolve": None})
+    admin.data("PATCH", f"/flows/{names.CONTENT_CHANGED_FLOW_ID}", json={"operation": None})
+    admin.data("DELETE", f"/operations/{step['id']}")
+    of_runs = {"filter[activity][action][_eq]": "run"}
+    wait_for(lambda: "an-old-secret" in str(admin.data("GET", "/revisions", params=of_runs)))
+    assert empty_directus.tables_with("an-old-secret") == {"directus_operations", "directus_revisions"}
+
+    report = await empty_directus.provision(webhook_secret="a-new-secret")
+    assert [change for change in report.changed if change.startswith("revisions: the hook's secret taken out of ")]
+    assert report.problems == []
+    assert empty_directus.tables_with("an-old-secret") == set()
+    assert empty_directus.tables_with("a-new-secret") == {"directus_operations"}
+    assert (await empty_directus.provision(webhook_secret="a-new-secret")).changed_nothing
+
+
+async def test_the_secret_is_forgotten_where_the_licence_is_full(empty_directus: EmptyDirectus) -> None:
+    """A Flow of Erleah's rests for the moment that it takes, and an operator's Flows go on."""
+    admin = empty_directus.admin
+    async with Directus(empty_directus.url, empty_directus.admin_token) as directus:
+        for number in range(2):
+            body = {"name": f"own {number}", "trigger": "manual", "status": "active", "options": {}}
+            await directus.request("POST", "/flows", json=body, retry=True)
+    assert (await empty_directus.provision(webhook_secret="a-first-secret")).problems == []
+    report = await empty_directus.provision(webhook_secret="a-second-secret")
+    assert report.problems == []
+    assert empty_directus.tables_with("a-first-secret") == set()
+    assert empty_directus.tables_with("a-second-secret") == {"directus_operations"}
+    assert [flow["status"] for flow in admin.data("GET", "/flows")] == ["active"] * 5
+    of_lender = {"filter[item][_eq]": names.ANSWERS_FLOW_ID, "sort": "id"}
+    rested = [row["delta"].get("status") for row in admin.data("GET", "/revisions", params=of_lender)]
+    assert rested[-2:] == ["inactive", "active"]
+    assert (await empty_directus.provision(webhook_secret="a-second-secret")).changed_nothing
+
+
+async def test_flows_that_read_the_secret_elsewhere_go_on_so(empty_directus: EmptyDirectus) -> None:
+    """Unless told otherwise, bootstrap puts no secret into a database that has none; a new Flow is like the others."""
+    admin = empty_directus.admin
+    settings: dict[str, Any] = {"webhook_secret": "not-for-the-database"}
+    await empty_directus.provision(**settings, secret_from_env=True)
+    again = await empty_directus.provision(**settings, secret_from_env=None)
+    assert again.changed_nothing
+    assert ["--secret-in-flows" in note for note in again.notes] == [True]
+    admin.data("DELETE", f"/flows/{names.MESSAGE_CREATED_FLOW_ID}")
+    step = request_operations(admin)["Erleah: content changed"]
+    headers = [{"header": "X-Erleah-Secret", "value": "{{$env.THEIR_OWN_NAME}}"}]
+    admin.data("PATCH", f"/operations/{step['id']}", json={"options": step["options"] | {"headers": headers}})
+
+    mended = await empty_directus.provision(**settings, secret_from_env=None)
+    assert (mended.made, mended.changed) == (["flow Erleah: message created"], [])
+    assert [step["options"]["headers"] for step in request_operations(admin).values()] == [headers, headers]
+    assert empty_directus.tables_with("not-for-the-database") == set()
+
+    told = await empty_directus.provision(**settings, secret_from_env=False)
+    assert len(told.changed) == 2
+    assert told.notes == []
+    assert empty_directus.tables_with("not-for-the-database") == {"directus_operations"}
+
+
+async def test_what_an_operator_added_to_a_flow_stays_where_it_does_no_harm(empty_directus: EmptyDirectus) -> None:
+    """His collection goes on calling; what would call at each written piece of an answer goes."""
+    admin = empty_directus.admin
+    await empty_directus.provision()
+    for flow_id, scope, collections in (
+        (names.CONTENT_CHANGED_FLOW_ID, ["items.create", "items.sort"], ["rooms", "sessions", "messages"]),
+        (names.MESSAGE_CREATED_FLOW_ID, ["items.create", "items.update"], ["tickets"]),
+    ):
+        options = {"type": "filter", "scope": scope, "collections": collections, "theirs": True}
+        admin.data("PATCH", f"/flows/{flow_id}", json={"options": options})
+
+    report = await empty_directus.provision()
+    assert set(report.changed) == {
+        "flow Erleah: message created: options, trigger",
+        "flow Erleah: content changed: options, trigger",
+    }
+    options = admin.data("GET", f"/flows/{names.CONTENT_CHANGED_FLOW_ID}")["options"]
+    assert options == {
+        "type": "action",
+        "scope": ["items.create", "items.sort", "items.update", "items.delete"],
+        "collections": ["rooms", "sessions", "exhibitors", "speakers", "conferences", "sessions_speakers"],
+        "theirs": True,
+    }
+    options = admin.data("GET", f"/flows/{names.MESSAGE_CREATED_FLOW_ID}")["options"]
+    assert (options["scope"], options["collections"]) == (["items.create"], ["tickets", "messages"])
+    assert (await empty_directus.provision()).changed_nothing
+
+
+def test_a_share_is_not_erleah_whatever_role_it_has(directus_server: DirectusServer) -> None:
+    """The Flow that writes answers lets Erleah's user alone through, not a visitor of a Directus to come.
+
+    A step named like Directus's own data stands in for who is calling: 12.4.0 gives a share no role.
+    """
+    callers: dict[str, dict[str, Any]] = {
+        "erleah": {"role": names.ERLEAH_ROLE_ID, "user": names.ERLEAH_USER_ID},
+        "another user": {"role": names.VISITOR_ROLE_ID, "user": names.ERLEAH_USER_ID},
+        "share": {"role": names.ERLEAH_ROLE_ID, "user": None, "share": "1"},
+        "share of old": {"role": None, "user": None, "share": "1"},
+    }
+    with Rest(directus_server.url, directus_server.admin_token) as admin:
+        options = {"method": "POST", "return": "$last", "error_on_reject": True}
+        body = {"name": "who", "trigger": "webhook", "accountability": None, "status": "active", "options": options}
+        flow = admin.data("POST", "/flows", json=body)["id"]
+        place = {"flow": flow, "position_x": 1, "position_y": 1}
+        question = {"key": "caller", "type": OPERATIONS[0].type, "options": OPERATIONS[0].options}
+        asked = admin.data("POST", "/operations", json=place | question)["id"]
+        who = {"key": "$accountability", "type": "transform", "options": {"json": "{{$trigger.body}}"}}
+        first = admin.data("POST", "/operations", json=place | who | {"resolve": asked})["id"]
+        admin.data("PATCH", f"/flows/{flow}", json={"operation": first})
+        passed = {
+            name: admin.call("POST", f"/flows/trigger/{flow}", json=caller).is_success
+            for name, caller in callers.items()
+        }
+        admin.data("DELETE", f"/flows/{flow}")
+    assert passed == {"erleah": True, "another user": False, "share": False, "share of old": False}
 
 
 class BreaksOff:

@@ -76,7 +76,8 @@ def test_what_goes_through_the_answers_flow_is_of_messages_and_no_relation() -> 
 def test_the_answers_flow_asks_first_who_is_calling() -> None:
     """And nothing but the script's result is written."""
     first, script, write, *_ = OPERATIONS
-    assert first.options["filter"] == {"$accountability": {"role": {"_eq": names.ERLEAH_ROLE_ID}}}
+    erleah = {"role": {"_eq": names.ERLEAH_ROLE_ID}, "user": {"_nnull": True}}
+    assert first.options["filter"] == {"$accountability": erleah}
     assert write.options["payload"] == "{{rows}}"
     assert script.key == "rows"
     assert script.type == "exec"
