@@ -105,7 +105,7 @@ def test_commands_and_their_options_exist(name: str) -> None:
             assert command in COMMANDS, words
             module, _, attribute = COMMANDS[command].partition(":")
             known: click.Command = getattr(importlib.import_module(module), attribute)
-            options = {option for parameter in known.params for option in parameter.opts} | {"--help"}
+            options = {option for each in known.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
             assert set(re.findall(r"(?<!\S)\[?(--[a-z][a-z-]*)", rest.partition(";")[0])) <= options, words
 
 
