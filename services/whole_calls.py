@@ -35,14 +35,15 @@ class WholeCalls:
         self._running: set[asyncio.Task[Any]] = set()
         self._slots = asyncio.Semaphore(at_once)
         self._patience_s = patience_s
+        self._is_closed = False
 
     async def run(self, call: Coroutine[Any, Any, T], *, waits: bool = True) -> T:
         """What the call gives, or raises; ``waits`` False goes past the line.
 
-        Raises httpx.PoolTimeout when no slot came free in time.
+        Raises httpx.PoolTimeout when no slot came free in time, or the client was closed before the call's end.
         """
         if not waits:
-            return await asyncio.shield(self._begun(call))
+            return await self._end_of(self._begun(call))
         try:
             async with asyncio.timeout(self._patience_s):
                 await self._slots.acquire()
@@ -52,22 +53,39 @@ class WholeCalls:
         except asyncio.CancelledError:
             call.close()
             raise
-        task = self._begun(call)
+        try:
+            task = self._begun(call)
+        except httpx.PoolTimeout:
+            self._slots.release()  # to the next in line, who is told the same
+            raise
         task.add_done_callback(lambda _: self._slots.release())
-        return await asyncio.shield(task)
+        return await self._end_of(task)
 
     async def aclose(self) -> None:
-        """End what still runs; the client that carries it is about to be closed."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """End what still runs, and begin nothing more; the client that carries it is about to be closed."""
+        self._is_closed = True
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.wait(set(self._running))
 
     def _begun(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """The call's task. Raises httpx.PoolTimeout when closed: who waited in line wakes as the last calls end."""
+        if self._is_closed:
+            call.close()
+            raise httpx.PoolTimeout("the client was closed before the call began")
         task = asyncio.create_task(call)
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    @staticmethod
+    async def _end_of(task: asyncio.Task[T]) -> T:
+        """Wait for the end; unlike out of a shield, a CancelledError that comes from here is the waiting one's own."""
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise httpx.PoolTimeout("the client was closed before the call had ended")
+        return task.result()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

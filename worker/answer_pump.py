@@ -80,13 +80,17 @@ class AnswerPump:
     def forget(self, stream: AnswerStream) -> None:
         """Let a stream go; it writes nothing more."""
         stream.close()
-        if stream.was_unconfirmed:
+        if stream.was_unconfirmed or self.unheard(stream) is not None:
             self._suspect(stream)
         if self._streams.get(stream.answer_id) is stream:
             del self._streams[stream.answer_id]
 
+    def unheard(self, stream: AnswerStream) -> dict[str, Any] | None:
+        """The stream's newest write of which nobody heard whether it was done, if there was one: it may come late."""
+        return self._rows.unheard(stream)
+
     async def at_rest(self) -> None:
-        """Wait until no write is in flight: one that was sent must not arrive behind what follows."""
+        """Wait until no write is waited for: one that was sent must not arrive behind what follows."""
         async with self._round:
             pass
 
@@ -173,7 +177,14 @@ class AnswerPump:
 
     def _suspect(self, stream: AnswerStream) -> None:
         if self._late_writes is not None:
-            self._late_writes.suspect(stream.claim.message_id, stream.answer_id)
+            is_unheard = self.unheard(stream) is not None
+            self._late_writes.suspect(
+                stream.claim.message_id,
+                stream.answer_id,
+                is_unheard=is_unheard,
+                # Redis may have been silent when the turn ended.
+                last_row=stream.last_row if is_unheard else None,
+            )
 
 
 def _is_unsure(stream: AnswerStream) -> bool:

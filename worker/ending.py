@@ -63,10 +63,11 @@ async def settle(live: LiveTurn, services: Services) -> None:
             log.info("turn.superseded", by=later)
         case _:
             pass
-    has_rivals = live.claim.attempt > 1 or live.answer.is_taken_up
-    await services.turns.finish(live.claim, live.answer.last_row if has_rivals else None)
-    if has_rivals and live.answer.last_row is not None:
-        services.late_writes.suspect(live.turn.message_id, live.turn.answer_id)
+    unheard = services.pump.unheard(live.answer)
+    may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or unheard is not None
+    await services.turns.finish(live.claim, live.answer.last_row if may_be_hit else None)
+    if may_be_hit and live.answer.last_row is not None:
+        services.late_writes.suspect(live.turn.message_id, live.turn.answer_id, is_unheard=unheard is not None)
     _count_usage(live.turn.usage, services.metrics)
     if signal is not None:
         services.metrics.count("erleah_turns_called_off", signal=type(signal).__name__)
@@ -131,14 +132,25 @@ async def _end_stopped(live: LiveTurn, services: Services) -> None:
         try:
             first = new_fields(turn) | {"messageText": "", "seq": answer.seq + 1} | fields
             await services.directus.create_items("messages", [first])
+            answer.last_row = first
         except ConflictError:
             await _adopt(answer, services)
     if answer.exists:
         if answer.previous:
             fields["metadata"] |= {"previous": answer.previous}
-        await services.directus.update_items("messages", [fields | {"seq": answer.seq + 1}])
+        fields["seq"] = answer.seq + 1
+        await services.directus.update_items("messages", [fields])
+        answer.last_row = fields | _text_that_stays(answer, services)
     await mark(services, question_marks(turn))
     turn.state = State.CANCELLED
+
+
+def _text_that_stays(answer: AnswerStream, services: Services) -> dict[str, str]:
+    """The text of a stopped answer, for where a late write puts an older one there."""
+    unheard = services.pump.unheard(answer)
+    texts = [answer.written_text, unheard["messageText"] if unheard is not None else None]
+    known = [text for text in texts if text is not None]
+    return {"messageText": max(known, key=len)} if known else {}
 
 
 async def _adopt(answer: AnswerStream, services: Services) -> None:

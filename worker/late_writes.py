@@ -1,12 +1,16 @@
-"""Late writes: what a worker that stood still sent when its turn was another's already, and how it is put right.
+"""Late writes: what comes to Directus behind the write that was to be an answer's last, and how it is put right.
 
 Directus has no conditional write, so between the check "is it still ours?" and the arrival of the write a process
 may be paused for seconds (SIGSTOP, a virtual machine that is moved) or its request be held on its way; meanwhile
 another worker takes the turn up and ends it. The write then puts a part of an old text over the whole answer. On a
 visitor's screen it changes nothing (he keeps the highest ``seq``), in the row it would stand for good.
 
-So a worker asks again *after* each write, and who finds that the turn was taken, like who has taken one up, names the
-row here. Its last write is kept in Redis by the turn's winner; the row is compared with it until it has stood still.
+So does a worker's own write of which it never heard what became of it (a time-out, a connection that broke): it is
+sent again with what is newest, while Directus, or a proxy before it, may still be at the old one.
+
+So a worker asks again *after* each write, and who finds that the turn was taken, like who has taken one up or waited
+for a write in vain, names the row here. Its last write is kept in Redis by the turn's winner; the row is compared
+with it until it has stood still.
 """
 
 from __future__ import annotations
@@ -14,13 +18,15 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.errors import ErleahError, ServiceUnavailableError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
-    from services.directus.client import Directus
+    from collections.abc import Sequence
+
+    from services.directus.client import Directus, Row
     from services.metrics import Metrics
     from worker.turn_store import TurnStore
 
@@ -31,9 +37,11 @@ log = get_logger(__name__)
 LOOK_S = 0.25
 STILL_FOR_S = 5.0
 """A request that was held on its way arrives within this, or Directus's client has given it up."""
+UNHEARD_STILL_FOR_S = 60.0
+"""Directus goes on with a request whose client has given up: for as long as it waits for a connection to its database,
+say (60 s, knex's ``acquireConnectionTimeout``), and proxies hold one as long (nginx's ``proxy_read_timeout``)."""
 WATCHED_FOR_S = 300.0
 """Longer than a turn that was taken up may take to its end."""
-_ENDED = frozenset({"completed", "failed"})
 
 
 @dataclass(slots=True)
@@ -42,6 +50,8 @@ class _Suspect:
 
     message_id: str
     answer_id: str
+    still_for_s: float
+    last_row: Row | None
     since: float = field(default_factory=time.monotonic)
     still_since: float | None = None
 
@@ -64,12 +74,23 @@ class LateWrites:
     def __len__(self) -> int:
         return len(self._suspects)
 
-    def suspect(self, message_id: str, answer_id: str) -> None:
-        """Look after this answer's row until it holds its turn's last write and stands still."""
-        if len(self._suspects) >= self._at_most and answer_id not in self._suspects:
+    def suspect(
+        self, message_id: str, answer_id: str, *, is_unheard: bool = False, last_row: Row | None = None
+    ) -> None:
+        """Look after this answer's row until it holds its turn's last write and stands still.
+
+        ``is_unheard`` says that a write was given up unheard: what may come late of it takes longer;
+        ``last_row`` is the turn's last write as far as this process knows, for where Redis has none.
+        """
+        known = self._suspects.get(answer_id)
+        if known is None and len(self._suspects) >= self._at_most:
             log.warning("late_write.not_looked_after", answer_id=answer_id, at_most=self._at_most)
             return
-        self._suspects[answer_id] = _Suspect(message_id, answer_id)
+        still_for_s = UNHEARD_STILL_FOR_S if is_unheard else STILL_FOR_S
+        if known is not None:
+            still_for_s = max(still_for_s, known.still_for_s)
+            last_row = last_row or known.last_row
+        self._suspects[answer_id] = _Suspect(message_id, answer_id, still_for_s, last_row)
         self._named.set()
 
     async def run(self) -> None:
@@ -77,43 +98,59 @@ class LateWrites:
         while True:
             await self._named.wait()
             await asyncio.sleep(LOOK_S)
-            for each in list(self._suspects.values()):
-                try:
-                    is_over = await self._look_at(each)
-                except ServiceUnavailableError:
-                    is_over = False
-                except ErleahError as error:
-                    log.warning("late_write.not_mended", answer_id=each.answer_id, reason=str(error))
-                    is_over = True
-                except Exception:  # an upkeep loop fails alone and goes on
-                    log.exception("late_write.failed", answer_id=each.answer_id)
-                    is_over = True
-                if (is_over or time.monotonic() - each.since > WATCHED_FOR_S) and self._suspects.get(
-                    each.answer_id
-                ) is each:
+            looked_at = list(self._suspects.values())
+            try:
+                over = await self._look_at(looked_at)
+            except ServiceUnavailableError:
+                over = []
+            except ErleahError as error:
+                log.warning("late_write.not_looked_at", rows=len(looked_at), reason=str(error))
+                over = looked_at
+            except Exception:  # an upkeep loop fails alone and goes on
+                log.exception("late_write.failed", rows=len(looked_at))
+                over = looked_at
+            over += [each for each in looked_at if time.monotonic() - each.since > WATCHED_FOR_S]
+            for each in over:
+                if self._suspects.get(each.answer_id) is each:  # not named anew meanwhile
                     del self._suspects[each.answer_id]
             if not self._suspects:
                 self._named.clear()
 
-    async def _look_at(self, each: _Suspect) -> bool:
-        """Compare the row with its turn's last write and mend it; whether nothing more is to be expected."""
-        last = await self._turns.last_row(each.message_id)
-        if last is None:  # whoever has the turn is still at it, and writes over what came late
-            return False
-        found = await self._directus.read_items(
-            "messages", filter={"id": {"_eq": each.answer_id}}, fields=["id", "status", "seq"], limit=1
+    async def _look_at(self, suspects: Sequence[_Suspect]) -> list[_Suspect]:
+        """Compare the rows with their turns' last writes and mend them; those of which no more is to be expected.
+
+        One read for all: after an outage there may be one for each turn of the process.
+        """
+        pairs = [(each, await self._turns.last_row(each.message_id) or each.last_row) for each in suspects]
+        # Without a last write: whoever has the turn is still at it, and writes over what came late.
+        ended = [(each, last) for each, last in pairs if last is not None]
+        if not ended:
+            return []
+        found = await self._directus.read_by_ids(
+            "messages", [each.answer_id for each, _ in ended], fields=["id", "status", "seq"]
         )
-        if not found or found[0]["status"] not in _ENDED:
+        rows = {row["id"]: row for row in found}
+        return [each for each, last in ended if await self._is_over(each, rows.get(each.answer_id), last)]
+
+    async def _is_over(self, each: _Suspect, row: Row | None, last: Row) -> bool:
+        """Mend the row if an older write stands in it; whether nothing more is to be expected."""
+        if row is None or row["status"] not in {"completed", "failed", last["status"]}:
             return True  # deleted, stopped or asked for anew since: then that is what somebody wanted
         now = time.monotonic()
-        if (found[0]["seq"] or 0) < last["seq"]:
-            await self._restore(last)
+        if (row["seq"] or 0) < last["seq"]:
+            try:
+                await self._restore(last)
+            except ServiceUnavailableError:
+                return False
+            except ErleahError as error:
+                log.warning("late_write.not_mended", answer_id=each.answer_id, reason=str(error))
+                return True
             each.still_since = None
         if each.still_since is None:
             each.still_since = now
-        return now - each.still_since > STILL_FOR_S
+        return now - each.still_since > each.still_for_s
 
-    async def _restore(self, last: dict[str, Any]) -> None:
+    async def _restore(self, last: Row) -> None:
         await self._directus.update_items("messages", [last], retry=True)
         self._metrics.count("erleah_late_writes_mended")
         trace_id = last["metadata"]["trace_id"]  # this is a task of the process, not of the turn

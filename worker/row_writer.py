@@ -5,14 +5,20 @@ keep all other answers of the process from being written. Then each is written a
 blame is given up: its turn is told, the others go on.
 
 Many rows go through a Flow (``provision/answers_flow.py``), which costs Directus less than half of what a
-PATCH of them does. Where the Flow is missing, fails, or finds a row missing, a PATCH follows and decides.
+PATCH of them does. Where the Flow is missing, fails, finds a row missing, or answers what nobody can read,
+a PATCH follows and decides; where it is silent, the next try is a PATCH.
+
+A write of which nobody heard whether it was done may be done later yet, behind those that followed it.
+Which answers have had one is remembered here; ``worker/late_writes.py`` looks after their rows.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from services.directus_names import ANSWERS_FLOW_ID
 from services.errors import AccessDeniedError, ConflictError, ServiceRejectedError, ServiceUnavailableError
@@ -20,7 +26,7 @@ from services.logging import get_logger
 from worker.signals import LeaseLost, Refused, RowGone, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from services.directus.client import Directus, Row
     from services.metrics import Metrics
@@ -42,10 +48,15 @@ FLOW_FROM_ROWS = 5
 """For fewer rows the Flow's script is more work than the look-ups it spares."""
 FLOW_PAUSE_S = 60.0
 """How long nothing goes through a Flow that failed where a PATCH did not; a bootstrap may have made it since."""
+FLOW_SILENCES = 2
+"""So often in a row the Flow may leave a call unanswered, where a PATCH is answered: an outage does it once."""
 
 _AWAY = frozenset(
     {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+_ENDED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
+"""With these Directus itself says that the call is over. Every other outage, a time-out, a connection that broke or a
+proxy's word, leaves open whether it is still at it."""
 
 _REFUSALS = (AccessDeniedError, ServiceRejectedError)
 
@@ -65,6 +76,15 @@ class RowWriter:
         self._directus = directus
         self._metrics = metrics
         self._flow_paused_until = 0.0
+        self._flow_silences = 0
+        self._flow_fell_silent = False
+        self._unheard: WeakKeyDictionary[AnswerStream, dict[int, Row]] = WeakKeyDictionary()
+        """By ``seq``."""
+
+    def unheard(self, stream: AnswerStream) -> Row | None:
+        """The newest of a stream's writes of which nobody heard whether it was done: it may come behind later ones."""
+        rows = self._unheard.get(stream)
+        return rows[max(rows)] if rows else None
 
     async def create(self, streams: Sequence[AnswerStream]) -> Broken:
         """Make the rows; one that an earlier attempt made is gone on with."""
@@ -95,8 +115,12 @@ class RowWriter:
         for stream in streams:
             stream.looked_at(at=now)
             row = rows.get(stream.answer_id)
+            sent = self._unheard.get(stream, {})
             if row is None:
                 stream.interrupt(RowGone())
+            elif row["seq"] in sent and sent[max(sent)].get("status") == row["status"]:
+                # A try of the last write was done, unheard (and maybe a text behind it): nobody else has ended this.
+                stream.written(sent[max(sent)], at=now)
             else:
                 _note(stream, row["status"], row["seq"] or 0)
 
@@ -138,40 +162,58 @@ class RowWriter:
         self._metrics.count("erleah_answer_rows", len(rows))
 
     async def _write(self, streams: Sequence[AnswerStream]) -> None:
-        rows = [stream.next_row() for stream in streams]
+        sent = {stream: stream.next_row() for stream in streams}
         marks = [mark for stream in streams if stream.final is not None for mark in stream.marks]
         self._metrics.count("erleah_answer_writes")
-        written = await self._sent([*rows, *marks])
-        self._metrics.count("erleah_answer_rows", len(rows))
+        with self._listening(sent):
+            statuses = await self._sent([*sent.values(), *marks])
+        self._metrics.count("erleah_answer_rows", len(sent))
         now = time.monotonic()
-        statuses = {row["id"]: row["status"] for row in written}
-        for stream, row in zip(streams, rows, strict=True):
+        for stream, row in sent.items():
             stream.written(row, at=now)
             if stream.is_live:
                 _note(stream, statuses.get(stream.answer_id, "streaming"), stream.seq)
 
-    async def _sent(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Write rows, and say what status they have now: all of them, or a PATCH refuses."""
+    @contextlib.contextmanager
+    def _listening(self, sent: Mapping[AnswerStream, Row]) -> Iterator[None]:
+        """Remember what was sent if nobody says what became of it."""
+        try:
+            yield
+        except ServiceUnavailableError as outage:
+            if outage.status not in _ENDED:
+                for stream, row in sent.items():
+                    self._unheard.setdefault(stream, {})[row["seq"]] = row
+            raise
+
+    async def _sent(self, rows: Sequence[Row]) -> dict[str, str | None]:
+        """Write rows, and say by id what status they have now: all of them, or a PATCH refuses."""
         flow_failed = None
-        if len(rows) >= FLOW_FROM_ROWS and time.monotonic() >= self._flow_paused_until:
+        if len(rows) >= FLOW_FROM_ROWS and not self._flow_fell_silent and time.monotonic() >= self._flow_paused_until:
             try:
-                written = await self._directus.run_flow(ANSWERS_FLOW_ID, rows)
+                statuses = _statuses(await self._directus.run_flow(ANSWERS_FLOW_ID, rows))
             except _REFUSALS as refusal:
                 flow_failed = str(refusal)
             except ServiceUnavailableError as outage:
-                if not _is_break(outage):
+                if outage.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                    self._flow_fell_silent = outage.status not in _ENDED
                     raise
                 flow_failed = str(outage)
             else:
-                if _stands_for(rows, written):
-                    return list(written)
-                flow_failed = "it did not answer for every row"
-        written = await self._directus.update_items(MESSAGES, rows, fields=("id", "status"), retry=False)
+                self._flow_silences = 0
+                if statuses is not None and statuses.keys() >= {row["id"] for row in rows}:
+                    return statuses
+                flow_failed = "it answers what nobody can read" if statuses is None else "it left rows out"
+        patched = await self._directus.update_items(MESSAGES, rows, fields=("id", "status"), retry=False)
+        if self._flow_fell_silent:
+            self._flow_fell_silent = False
+            self._flow_silences += 1
+            if self._flow_silences >= FLOW_SILENCES:
+                flow_failed = f"it did not answer, {self._flow_silences} times in a row"
         if flow_failed is not None:
             # The PATCH took the same rows, so none of them was to blame.
             self._flow_paused_until = time.monotonic() + FLOW_PAUSE_S
             log.info("pump.flow_paused", reason=flow_failed, for_s=FLOW_PAUSE_S)
-        return list(written)
+        return _statuses(patched) or {}
 
     async def _refused(self, stream: AnswerStream, refusal: Exception) -> Broken:
         """Find out what the refusal of one row alone means, and act on it."""
@@ -232,12 +274,24 @@ def blame(broken: Broken, *, takes_others: bool) -> None:
             raise outage
 
 
-def _stands_for(rows: Sequence[Row], written: object) -> bool:
-    """Whether the Flow's answer names each of the rows."""
-    return isinstance(written, list) and {row["id"] for row in rows} <= {row["id"] for row in written}
+def _statuses(written: object) -> dict[str, str | None] | None:
+    """By id, what the rows of an answer say of their status; None where it is no list of such rows.
+
+    A Flow can be changed by whoever administers Directus, and what it answers with it.
+    """
+    if not isinstance(written, list):
+        return None
+    statuses: dict[str, str | None] = {}
+    for row in written:
+        match row:
+            case {"id": str(row_id), "status": str() | None as status}:
+                statuses[row_id] = status
+            case _:
+                return None
+    return statuses
 
 
-def _note(stream: AnswerStream, status: str, seq: int) -> None:
+def _note(stream: AnswerStream, status: str | None, seq: int) -> None:
     """Stop a stream whose row was ended, or is being written, by somebody else; ``seq`` is the row's."""
     if status == "cancelled":
         stream.interrupt(Stopped())

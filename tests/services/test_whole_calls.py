@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from services.directus import wire
 from services.directus.client import Directus
+from services.errors import ServiceUnavailableError
 from services.whole_calls import WholeCalls
 
 if TYPE_CHECKING:
@@ -118,10 +119,58 @@ async def test_a_failure_that_nobody_waits_for_is_no_ones_trouble() -> None:
 
 
 async def test_what_still_runs_ends_with_the_client() -> None:
-    """Closing waits for no one."""
+    """Closing waits for no one; who waited for a call hears it as an outage, for nobody has cancelled him."""
     calls = WholeCalls(at_once=1, patience_s=5)
     waiting = asyncio.create_task(calls.run(asyncio.sleep(60)))
+    hasty = asyncio.create_task(calls.run(asyncio.sleep(60), waits=False))
     await asyncio.sleep(0)
     await calls.aclose()
+    for each in (waiting, hasty):
+        with pytest.raises(httpx.PoolTimeout):
+            await each
+
+
+async def test_nothing_begins_on_a_client_that_is_being_closed() -> None:
+    """Who is woken in line by the end of the last calls, or comes later, is told; his call never begins."""
+    calls = WholeCalls(at_once=2, patience_s=5)
+    begun: list[str] = []
+
+    async def call(name: str) -> None:
+        begun.append(name)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)  # as a connection that says good-bye
+
+    callers = [asyncio.create_task(calls.run(call(name))) for name in "abcdef"]
+    await asyncio.sleep(0.01)
+    await calls.aclose()
+    ends = await asyncio.wait_for(asyncio.gather(*callers, return_exceptions=True), 1)
+    assert [type(end) for end in ends] == [httpx.PoolTimeout] * 6
+    assert begun == ["a", "b"]
+    for waits in (True, False):
+        with pytest.raises(httpx.PoolTimeout):
+            await calls.run(call("later"), waits=waits)
+    assert begun == ["a", "b"]
+    await calls.aclose()
+
+
+async def test_who_is_cancelled_while_the_client_is_closed_is_cancelled() -> None:
+    """A stop is not turned into an outage that its caller would try again after."""
+    calls = WholeCalls(at_once=1, patience_s=5)
+    caller = asyncio.create_task(calls.run(asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await calls.aclose()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await caller
+
+
+async def test_a_client_that_is_closed_in_mid_read_says_that_directus_is_away(slow_server: str) -> None:
+    """Its callers know what to do about an outage, and nothing about a cancellation that nobody asked for."""
+    directus = Directus(slow_server, "token", retry_for_s=0)
+    reads = [asyncio.create_task(directus.read_items("messages")) for _ in range(30)]
+    await asyncio.sleep(0.005)
+    await directus.aclose()
+    ends = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 5)
+    assert {type(end) for end in ends} == {ServiceUnavailableError}

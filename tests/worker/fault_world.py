@@ -2,7 +2,7 @@
 
 Each worker has its own connections, so that it can be cut off (killed) while the others go on; each
 request and command takes a time of its own, drawn from the world's seed, so that they overtake each
-other; and each can be lost, before it is done or after.
+other; and each can be lost, before it is done or after. A write can also be given up and done much later.
 """
 
 from __future__ import annotations
@@ -97,12 +97,21 @@ class _DirectusLine(httpx.AsyncBaseTransport):
         await self._connection.pass_through(world.directus_slow_s)
         if world.directus.away or world.takes(world.directus_unreached):
             raise httpx.ConnectError("nobody is there", request=request)
+        if world.directus_late_s and request.method not in {"GET", "SEARCH"}:
+            world.begin(self._do_late(request, world.directus_late_s.pop()))
+            raise httpx.ReadError("a proxy has cut it", request=request)
         response = await self._inner.handle_async_request(request)
         world.note_writes()
         await self._connection.pass_through(world.directus_slow_s)
         if world.directus.away or world.takes(world.directus_unheard):
             raise httpx.ReadError("the connection was closed", request=request)
         return response
+
+    async def _do_late(self, request: httpx.Request, after_s: float) -> None:
+        """Go on with a write whose client has given it up, also if its process is dead by then."""
+        await asyncio.sleep(after_s)
+        await self._inner.handle_async_request(request)
+        self._world.note_writes()
 
 
 def _redis_client(world: World, connection: Connection) -> RedisClient:
@@ -166,6 +175,8 @@ class World:
         self.directus_slow_s = 0.03
         self.directus_unreached: list[None] = []
         self.directus_unheard: list[None] = []
+        self.directus_late_s: list[float] = []
+        """Of so many writes the client hears nothing, and each is done after so many seconds."""
         self.redis_unreached: list[None] = []
         self.redis_unheard: list[None] = []
         self.written_at: list[float] = []
@@ -195,6 +206,7 @@ class World:
         self.redis_server.connected = True
         for faults in (self.directus_unreached, self.directus_unheard, self.redis_unreached, self.redis_unheard):
             faults.clear()
+        self.directus_late_s.clear()
         self.model_faults.clear()
         for worker in self.workers:
             worker.connection.has_redis = True
