@@ -86,12 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(tallies: Sequence[Tally], *, others_stay: bool) -> None:
-    """Write the rows; a run of some faults only leaves the others' rows as they were."""
-    new = {tally.fault: tally.as_json() for tally in tallies}
+    """Write the rows, in the faults' order; a run of some only leaves the others' rows as they were."""
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if others_stay and RESULTS.exists() else []
-    kept = [new.pop(row["fault"], row) for row in before]
+    rows = {row["fault"]: row for row in before} | {tally.fault: tally.as_json() for tally in tallies}
+    in_order = [rows[fault.name] for fault in FAULTS if fault.name in rows]  # what is no fault any more goes
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([*kept, *new.values()], indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(in_order, indent=1) + "\n", encoding="utf-8")
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["POINTS", "Writing", "answer_text", "read_answer", "tag_of"]
+__all__ = ["POINTS", "Writing", "answer_text", "read_answer", "says_missing", "tag_of"]
 
 POINTS = 14
 """Sentences of an ordinary answer: about 110 tokens, 1.9 s at 60 tokens/s."""
@@ -13,6 +13,7 @@ POINTS = 14
 _TAG = re.compile(r"\bq\d+q\b")
 _BEGIN = re.compile(r"^Here is (q\d+q) from call (\d+) then\.")
 _POINT = re.compile(r"Point (\d+) about (q\d+q) stands as said\.")
+_MISSING = re.compile(r"I could not look up .+? just now\.")
 _END = re.compile(r"That was (q\d+q) from call (\d+) indeed\.\s*$")
 
 
@@ -40,10 +41,20 @@ def tag_of(text: str) -> str | None:
     return found[-1] if found else None
 
 
-def answer_text(tag: str, call: int, *, points: int = POINTS, written: str = "") -> str:
-    """What call number ``call`` writes for a question, going on behind ``written`` where there is something."""
+def says_missing(text: str) -> bool:
+    """Whether an answer tells its visitor that something could not be looked up."""
+    return _MISSING.search(text) is not None
+
+
+def answer_text(tag: str, call: int, *, points: int = POINTS, written: str = "", missing: str = "") -> str:
+    """What call number ``call`` writes for a question, going on behind ``written`` where there is something.
+
+    ``missing`` is what could not be looked up, as the call was told.
+    """
     done = max((int(number) for number, its in _POINT.findall(written) if its == tag), default=0)
     begin = [] if f"Here is {tag}" in written else [f"Here is {tag} from call {call} then."]
+    if begin and missing:
+        begin.append(f"I could not look up {missing} just now.")
     middle = [f"Point {number} about {tag} stands as said." for number in range(done + 1, points + 1)]
     text = " ".join([*begin, *middle, f"That was {tag} from call {call} indeed."])
     return f" {text}" if written else text

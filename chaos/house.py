@@ -92,7 +92,9 @@ class House:
 
     async def mend(self) -> None:
         """Everything runs, as it did at the start: what a fault stopped is started, what it paused goes on."""
-        if not self.directus.process.is_running:
+        if self.directus.process.is_running:
+            self.signal_directus(signal.SIGCONT)
+        else:
             await asyncio.to_thread(self.directus.process.start)
         if not self.redis.is_running:
             await asyncio.to_thread(self.redis.start)
@@ -132,6 +134,11 @@ class House:
         """Switch the Flow that reports new messages on or off."""
         status = {"status": "active" if active else "inactive"}
         (await self._admin.patch(f"/flows/{MESSAGE_CREATED_FLOW_ID}", json=status)).raise_for_status()
+
+    def signal_directus(self, number: signal.Signals) -> None:
+        """Send the process of Directus a signal, at once and without waiting."""
+        if (pid := self.directus.process.pid) is not None:
+            os.kill(pid, number)
 
     async def hook(self, message_id: str) -> int:
         """Report a message as the Flow does; the receiver's status."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +27,8 @@ __all__ = ["TOKENS_PER_SECOND", "Plan"]
 
 _KEEP = 5000
 _ANTHROPIC = "/v1/messages"
+_MISSING = re.compile(r"^- Could not be looked up just now: (.+)\.$", re.MULTILINE)
+"""The note of the conference's prompt (context.j2) on a tool that failed; a model that obeys passes it on."""
 TOKENS_PER_SECOND = 60.0
 
 
@@ -73,7 +76,9 @@ class _Provider:
         self._streams += 1
         asked = request.last_user_text
         written = asked.rpartition("[answer so far")[2] if "[answer so far" in asked else ""
-        text = answer_text(tag_of(asked) or "q0q", self._streams, points=plan.points, written=written)
+        missing = ", ".join(_MISSING.findall(asked))
+        tag = tag_of(asked) or "q0q"
+        text = answer_text(tag, self._streams, points=plan.points, written=written, missing=missing)
         return Script(
             text=text, tokens_per_second=TOKENS_PER_SECOND, first_token_delay_s=plan.first_token_s, fault=fault
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +18,25 @@ if TYPE_CHECKING:
 __all__ = ["Tap"]
 
 _CHUNK = 1 << 18
+_WRITES = (b"PATCH ", b"POST ")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One connection through the tap: to whoever connected, and to and from the server, which may be opened anew."""
+
+    client: asyncio.StreamWriter
+    said: asyncio.StreamReader
+    server: asyncio.StreamWriter
+    asked: bytes = b""
+    holding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Taken while ``before`` has a chunk: the server's hanging up meanwhile is not the end of it."""
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Whether the server has closed its end."""
+        return self.said.at_eof() or self.said.exception() is not None
 
 
 class Tap:
@@ -23,6 +44,10 @@ class Tap:
 
     ``before(chunk)`` is awaited before a chunk reaches the server, and may hold it; ``after(chunk)`` is called when
     it has been handed on; ``reply(asked, chunk)`` before what the server says to the last chunk is handed back.
+    A write over HTTP (PATCH, POST) is one chunk, head and body, and ``asked`` is the very object ``before`` was given.
+
+    A server may close a connection on which a chunk is held, as Node does after 5 s: then the chunk goes over a new
+    one when it is let go, as it would behind a proxy. Nothing that was held is lost.
     """
 
     def __init__(self, target: int) -> None:
@@ -81,43 +106,65 @@ class Tap:
             writer.transport.abort()
             return
         try:
-            upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._target)
+            line = _Line(writer, *await asyncio.open_connection("127.0.0.1", self._target))
         except OSError:
             writer.transport.abort()  # as the server itself would refuse
             return
-        self._open |= {writer, upstream}
-        asked = [b""]
-        both = [
-            asyncio.ensure_future(self._up(reader, upstream, asked)),
-            asyncio.ensure_future(self._down(upstream_reader, writer, asked)),
-        ]
+        self._open |= {writer, line.server}
+        both = [asyncio.ensure_future(self._up(reader, line)), asyncio.ensure_future(self._down(line))]
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
-            for end in (writer, upstream):
+            for end in (writer, line.server):
                 self._open.discard(end)
                 end.transport.abort()
 
-    async def _up(self, reader: asyncio.StreamReader, upstream: asyncio.StreamWriter, asked: list[bytes]) -> None:
+    async def _up(self, reader: asyncio.StreamReader, line: _Line) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
-                asked[0] = chunk
+                line.asked = chunk = await _whole(chunk, reader)
                 if self.before is not None:
-                    await self.before(chunk)
+                    async with line.holding:
+                        await self.before(chunk)
+                        if line.is_hung_up:
+                            await self._reopen(line)
                 await self._flows.wait()
-                upstream.write(chunk)
-                await upstream.drain()
+                line.server.write(chunk)
+                await line.server.drain()
                 if self.after is not None:
                     self.after(chunk)
 
-    async def _down(self, upstream: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: list[bytes]) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := await upstream.read(_CHUNK):
-                if self.reply is not None:
-                    self.reply(asked[0], chunk)
-                await self._flows.wait()
-                writer.write(chunk)
-                await writer.drain()
+    async def _reopen(self, line: _Line) -> None:
+        self._open.discard(line.server)
+        line.server.transport.abort()
+        line.said, line.server = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open.add(line.server)
+
+    async def _down(self, line: _Line) -> None:
+        said = None
+        while said is not line.said:
+            said = line.said
+            with contextlib.suppress(OSError):
+                while chunk := await said.read(_CHUNK):
+                    if self.reply is not None:
+                        self.reply(line.asked, chunk)
+                    await self._flows.wait()
+                    line.client.write(chunk)
+                    await line.client.drain()
+            async with line.holding:
+                pass  # what is held may go over a connection of its own, and be answered there
+
+
+async def _whole(chunk: bytes, reader: asyncio.StreamReader) -> bytes:
+    """The write that begins with a chunk, to its last byte; any other chunk as it is."""
+    head, _, body = chunk.partition(b"\r\n\r\n")
+    if not chunk.startswith(_WRITES) or (length := _LENGTH.search(head)) is None:
+        return chunk
+    missing = int(length[1]) - len(body)
+    while missing > 0 and (more := await reader.read(missing)):
+        chunk += more
+        missing -= len(more)
+    return chunk

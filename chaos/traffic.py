@@ -146,7 +146,7 @@ class Traffic:
             part = self.conversations[start : start + _IDS_AT_ONCE]
             params: dict[str, str | int] = {
                 "filter[conversation_id][_in]": ",".join(part),
-                "fields": "id,role,status,seq,messageText,metadata,degraded,conversation_id",
+                "fields": "id,role,status,seq,messageText,metadata,degraded,outcome,conversation_id",
                 "limit": -1,
             }
             answer = await self._house.rest.get("/items/messages", params=params)

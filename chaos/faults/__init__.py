@@ -1,6 +1,6 @@
 """The faults, by what they strike."""
 
-from chaos.faults import deaths, delivery, outages, pauses, providers, visitors
+from chaos.faults import deaths, delivery, late, outages, pauses, providers, visitors
 
 __all__ = ["FAULTS"]
 
@@ -9,7 +9,8 @@ FAULTS = (
     *deaths.FAULTS,
     *pauses.FAULTS,
     *outages.FAULTS,
+    *late.FAULTS,
     *providers.FAULTS,
     *visitors.FAULTS,
 )
-"""In the order of docs/operating.md's table."""
+"""In the order of the table under "Faults" in docs/operating.md, which ``python -m chaos --markdown`` prints."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from chaos.answers import says_missing
 from chaos.fault import Fault
 from chaos.traffic import LOOKED_UP
 from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from chaos.fault import Scene
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "tell_missing"]
 
 _BEFORE_S = 3.0
 _AFTER_S = 3.0
@@ -64,18 +66,42 @@ async def _qdrant_cut(scene: Scene, away_s: float, *, silently: bool = False) ->
         together.create_task(scene.traffic.flow(_BEFORE_S + scene.seconds(away_s) + _AFTER_S))
         await asyncio.sleep(_BEFORE_S)
         cut()
+        cut_at = time.monotonic()
         scene.injected()
         meanwhile = await scene.traffic.ask(question=LOOKED_UP)
         await asyncio.sleep(scene.seconds(away_s))
+        joined_at = time.monotonic()
         join()
         scene.mark()
     behind = await scene.traffic.ask(question=LOOKED_UP)
     await scene.traffic.settled(_SETTLED_S)
-    found = {row["id"]: bool((row["metadata"] or {}).get("sources")) for row in await scene.traffic.rows()}
-    if found.get(answer_id_of(meanwhile)):
+    rows = {row["id"]: row for row in await scene.traffic.rows()}
+    missing, found = rows.get(answer_id_of(meanwhile)), rows.get(answer_id_of(behind))
+    if missing is not None and _sources(missing):
         scene.broken("an answer found something while Qdrant was away: the cut was none")
-    if not found.get(answer_id_of(behind)):
+    if missing is None or missing["outcome"] != "error":
+        scene.broken("an answer without its search is not marked as such: outcome error")
+    if found is None or not _sources(found) or says_missing(found["messageText"]):
         scene.broken("an answer behind the outage found nothing")
+    without = [
+        rows[answer_id_of(each.message_id)]
+        for each in scene.traffic.asked.values()
+        if cut_at <= each.at and (each.ended_at or joined_at) < joined_at and answer_id_of(each.message_id) in rows
+    ]
+    tell_missing(scene, [*without, *([missing] if missing is not None and missing not in without else [])])
+
+
+def tell_missing(scene: Scene, answers: Sequence[Mapping[str, Any]]) -> None:
+    """Each answer that looked for something while the search was away tells its visitor that it could not."""
+    looked = [row for row in answers if (row["metadata"] or {}).get("tools_used")]
+    silent = [row["id"] for row in looked if not says_missing(row["messageText"] or "")]
+    scene.note(f"answers without their search: {len(looked)}; that say so: {len(looked) - len(silent)}")
+    if silent or not looked:
+        scene.broken(f"{len(silent)} answers do not say what could not be looked up" if silent else "nobody looked")
+
+
+def _sources(row: Mapping[str, Any]) -> bool:
+    return bool((row["metadata"] or {}).get("sources"))
 
 
 async def _redis_cut_off(scene: Scene, *, silently: bool) -> None:

@@ -6,11 +6,12 @@ import asyncio
 import signal
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from chaos.fault import Fault
+from chaos.writes import is_write, rows_in, status_of
 from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
@@ -23,29 +24,42 @@ _TIMES = 3
 _LOOK_S = 0.02
 _AFTER_S = 1.5
 """So long the woken worker is watched for what it still writes."""
+_BEHIND_S = (0.0, 0.0, 7.0)
+"""How long after its answer's end a held write arrives: while its winner still looks after the row (5 s), and when
+only the woken worker is left to put it right."""
+_ANSWERED_S = 5.0
 _LEASE = b"erleah:turn-lease:"
 _OTHER_KEYS = (b"erleah:cancel:", b"EVALSHA", b"SET")
 """The fencing check reads leases and nothing else; the watch reads more keys with them."""
 
 
 async def _paused(scene: Scene, replica: Replica, message_id: str) -> None:
-    """Wait until another worker has ended the answer, wake the sleeper, see what becomes of the row."""
-    scene.injected()
+    """Wait until another worker has ended the answer, then wake the sleeper."""
+    await _woken(scene, replica, message_id, await _ended_row(scene, message_id))
+
+
+async def _ended_row(scene: Scene, message_id: str) -> dict[str, Any]:
+    """The row of an answer that another worker has ended."""
     await scene.traffic.ended(message_id, 30)
     await asyncio.sleep(0.5)  # the winner's bookkeeping
-    before = await _row(scene, message_id)
+    return await _row(scene, message_id)
+
+
+async def _woken(scene: Scene, replica: Replica, message_id: str, right: dict[str, Any]) -> None:
+    """Wake the sleeper, and see that the row becomes what it was when its answer ended, and stays so."""
+    scene.injected()
     replica.signal(signal.SIGCONT)
     replica.let_go()
     landed = False
     until = time.monotonic() + _AFTER_S
     while time.monotonic() < until:
         now = await _row(scene, message_id)
-        landed = landed or now["messageText"] != before["messageText"]
+        landed = landed or now["messageText"] != right["messageText"]
         await asyncio.sleep(_LOOK_S)
     if landed:
-        scene.note("a late write reached Directus")
-    if now["messageText"] != before["messageText"] or now["status"] != before["status"]:
-        scene.broken(f"the loser's write stands: seq {before['seq']} became {now['seq']}")
+        scene.note("a late write was seen in the row")
+    if now["messageText"] != right["messageText"] or now["status"] != right["status"]:
+        scene.broken(f"the loser's write stands: seq {right['seq']} became {now['seq']}")
 
 
 async def _mid_answer(scene: Scene) -> None:
@@ -86,50 +100,70 @@ async def _after_check(scene: Scene) -> None:
         await _paused(scene, replica, message_id)
 
 
+class _Held:
+    """The next write of an answer, held on its way from the moment when it is whole; its worker is paused then."""
+
+    def __init__(self, scene: Scene, replica: Replica, message_id: str) -> None:
+        self._scene = scene
+        self._replica = replica
+        self._answer_id = answer_id_of(message_id)
+        self._request: bytes | None = None
+        self._released = asyncio.Event()
+        self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.caught = asyncio.Event()
+        replica.to_directus.before, replica.to_directus.reply = self._hold, self._answered
+
+    async def lands(self) -> tuple[int, int]:
+        """Let it go; what Directus says to it, and its ``seq``. Raises TimeoutError when Directus says nothing."""
+        self._released.set()
+        status = await asyncio.wait_for(self._status, _ANSWERED_S)
+        return status, next(row["seq"] for row in rows_in(self._request or b"") if row["id"] == self._answer_id)
+
+    async def _hold(self, request: bytes) -> None:
+        if self._request is None and is_write(request) and self._answer_id.encode() in request:
+            self._request = request
+            self._replica.signal(signal.SIGSTOP)
+            self._scene.mark()
+            self.caught.set()
+            await self._released.wait()
+
+    def _answered(self, asked: bytes, reply: bytes) -> None:
+        if asked is self._request and not self._status.done():
+            self._status.set_result(status_of(reply))
+
+
 async def _write_held(scene: Scene) -> None:
     """Pause while a write is on its way, which arrives when another worker has ended the answer."""
-
-    async def hold(replica: Replica, message_id: str, chunk: bytes) -> None:
-        is_write = chunk.startswith((b"PATCH /items/messages", b"POST /flows/trigger/"))
-        if is_write or answer_id_of(message_id).encode() in chunk:
-            replica.to_directus.before = None
-            replica.signal(signal.SIGSTOP)
-            scene.mark()
-            stopped.set()
-            await released.wait()
-
-    for _ in range(_TIMES):
+    landed = refused = 0
+    for behind_s in _BEHIND_S:
         message_id = await scene.traffic.ask()
         await scene.traffic.begun(message_id)
         replica = await scene.house.holder(message_id)
         if replica is None:
             continue
-        stopped, released = asyncio.Event(), asyncio.Event()
-        replica.to_directus.before = partial(hold, replica, message_id)
+        held = _Held(scene, replica, message_id)
         try:
-            await asyncio.wait_for(stopped.wait(), 3)
+            await asyncio.wait_for(held.caught.wait(), 3)
         except TimeoutError:
             replica.let_go()
             continue  # the answer had ended before its next write
-        try:
-            await scene.traffic.ended(message_id, 30)
-            await asyncio.sleep(0.5)
-        finally:
-            before = await _row(scene, message_id)
-            released.set()
-        await asyncio.sleep(0.3)
-        now = await _row(scene, message_id)
-        if now["messageText"] == before["messageText"]:
-            scene.note("the held write changed nothing")
-        await _paused(scene, replica, message_id)
+        right = await _ended_row(scene, message_id)
+        await asyncio.sleep(behind_s)
+        status, seq = await held.lands()
+        landed += status < 400
+        refused += status >= 400
+        scene.note(f"a write of seq {seq} reached Directus {behind_s:g} s behind that of seq {right['seq']}: {status}")
+        await _woken(scene, replica, message_id, right)
+    if not landed and not refused:
+        scene.broken("no held write reached Directus: it proved nothing")
 
 
-async def _row(scene: Scene, message_id: str) -> dict[str, object]:
+async def _row(scene: Scene, message_id: str) -> dict[str, Any]:
     params = {"fields": "messageText,status,seq"}
     answer = await scene.house.rest.get(f"/items/messages/{answer_id_of(message_id)}", params=params)
     if not answer.is_success:
         raise httpx.HTTPError(f"no answer's row: {answer.status_code}")
-    row: dict[str, object] = answer.json()["data"]
+    row: dict[str, Any] = answer.json()["data"]
     return row
 
 

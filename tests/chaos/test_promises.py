@@ -1,4 +1,4 @@
-"""What faults look for beyond the counts: understanding paid twice, a burst that became more than one answer."""
+"""What faults look for beyond the counts: paid twice, a burst that falls apart, a text cut short, a visitor not told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from chaos.answers import answer_text, read_answer
 from chaos.faults.deaths import nothing_paid_twice
+from chaos.faults.late import not_whole
+from chaos.faults.outages import tell_missing
 from chaos.faults.visitors import became_two_answers
 from services.answer_ids import answer_id_of
 
@@ -83,3 +86,31 @@ def test_a_burst_that_falls_apart_is_broken(change: dict[str, Any]) -> None:
     scene = SceneOfTest()
     became_two_answers(cast("Scene", scene), ASKED, rows_of_burst() | change)
     assert len(scene.told) == 1
+
+
+def completed(text: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    row = {"id": "a", "role": "assistant", "status": "completed", "messageText": text, "degraded": 0}
+    return row | {"metadata": {"model": "m", "tools_used": ["search_sessions"]}} | fields
+
+
+def test_a_completed_answer_is_whole_or_is_named() -> None:
+    """Cut by a late write, or without its last points; what no model wrote, or is no end, is none of it."""
+    whole = answer_text("q1q", 7)
+    assert not_whole([completed(whole)]) == []
+    assert not_whole([completed(whole[:-60])]) == ["a"]
+    assert not_whole([completed(answer_text("q1q", 7, points=9))]) == ["a"]
+    assert not_whole([completed("", degraded=1), completed("", status="streaming"), completed("", role="user")]) == []
+
+
+def test_an_answer_without_its_search_says_so() -> None:
+    told = answer_text("q1q", 7, missing="sessions")
+    assert read_answer(told).is_whole
+    for answers, broken in (
+        ([completed(told)], 0),
+        ([completed(answer_text("q1q", 7))], 1),
+        ([], 1),
+        ([completed(told), completed("Hello!", metadata={"tools_used": []})], 0),
+    ):
+        scene = SceneOfTest()
+        tell_missing(cast("Scene", scene), answers)
+        assert len(scene.told) == broken

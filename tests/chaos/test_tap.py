@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,3 +113,60 @@ async def test_what_is_said_into_a_silence_arrives_behind_it(echo: tuple[Echo, T
     tap.join()
     assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
     writer.close()
+
+
+class Impatient(Echo):
+    """It closes a connection that says nothing for a moment, as Node does after 5 s."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                chunk = await asyncio.wait_for(reader.read(65536), 0.1)
+            except TimeoutError:
+                break
+            if not chunk:
+                break
+            self.heard.append(chunk)
+            writer.write(b"done")
+        writer.close()
+
+
+async def test_a_write_that_is_held_longer_than_its_connection_lives_arrives_whole() -> None:
+    """Head and body, though they came in two pieces, and the answer to it comes back."""
+    impatient = Impatient()
+    server = await asyncio.start_server(impatient.serve, "127.0.0.1", 0)
+    tap = Tap(server.sockets[0].getsockname()[1])
+    await tap.start()
+    held: list[bytes] = []
+
+    async def hold(chunk: bytes) -> None:
+        held.append(chunk)
+        await asyncio.sleep(0.3)
+
+    tap.before = hold
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    head, body = b"PATCH /items/messages HTTP/1.1\r\nContent-Length: 4\r\n\r\n", b"[{}]"
+    writer.write(head)
+    await asyncio.sleep(0.02)
+    writer.write(body)
+    assert await asyncio.wait_for(reader.readexactly(4), 5) == b"done"
+    assert held == [head + body]
+    assert b"".join(impatient.heard) == head + body
+    writer.close()
+    await tap.stop()
+    server.close()
+
+
+async def test_a_connection_that_its_server_closes_is_closed_behind_the_tap_too() -> None:
+    server = await asyncio.start_server(Impatient().serve, "127.0.0.1", 0)
+    tap = Tap(server.sockets[0].getsockname()[1])
+    await tap.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readexactly(1), 5)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    await tap.stop()
+    server.close()
+    await asyncio.sleep(0.05)  # both ends of the server's connection are gone by then
