@@ -1,4 +1,4 @@
-"""What faults look for beyond the counts: paid twice, a burst that falls apart, a text cut short, a visitor not told."""
+"""What faults look for beyond the counts: paid twice, a burst in pieces, a text cut short, a visitor not told."""
 
 from __future__ import annotations
 
