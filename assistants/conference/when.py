@@ -8,13 +8,14 @@ while the conference runs, its next day when today's is over, and every day befo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from assistants.conference.when_days import DayHit, find_days
 from assistants.conference.when_hours import DAY, EVENING, HourHit, Window, find_hours
+from assistants.conference.when_not import days_but, excluded_from, windows_but
 from assistants.conference.when_spoken import in_figures
 from assistants.conference.when_words import TIME_WORDS, TimeWords
 from search.query import TimeRange
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from assistants.conference.facts import ConferenceFacts
 
 __all__ = ["Times", "parse_times"]
+
+Hit = TypeVar("Hit", DayHit, HourHit)
 
 NOW_AFTER = timedelta(minutes=15)
 """What begins so soon is on now for who looks for a room."""
@@ -53,6 +56,15 @@ class Times:
     hours: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The days and the parts of a day that are wanted, and the parts that are not."""
+
+    days: list[DayHit]
+    hours: list[HourHit]
+    not_hours: list[HourHit]
+
+
 def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str = "en") -> Times:
     """Read the times out of ``text``.
 
@@ -63,20 +75,43 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
     spans: list[tuple[int, int]] = []
     relative, left = _relative(text, here, language, spans)
     days = find_days(left, facts, here.date(), language)
-    for hit in days:
-        left = left[: hit.start] + "\0" * (hit.end - hit.start) + left[hit.end :]
-        spans.append((hit.start, hit.end))
+    for day in days:
+        left = left[: day.start] + "\0" * (day.end - day.start) + left[day.end :]
     hours = [hit for hit in find_hours(left, language) if hit.anchor is None or _is_known(hit, facts)]
-    spans += [(hit.start, hit.end) for hit in hours]
-    ranges = relative or _together(days, hours, facts, here, running=facts.is_running(now))
+    days, not_days = _apart(days, text, language)
+    hours, not_hours = _apart(hours, text, language)
+    of_days = [(hit.start, hit.end) for hit in (*days, *not_days)]
+    of_hours = [(hit.start, hit.end) for hit in (*hours, *not_hours)]
+    spans += of_days + of_hours
+    if not_days:
+        # "Not Friday morning" leaves out the whole of Friday rather than asking for all mornings.
+        hours = [hit for hit in hours if all(text[one.end : hit.start].strip() for one in not_days)]
+        excluded = [day for hit in not_days for day in hit.days]
+        every = [day.day for day in facts.days]
+        left_over = days_but(every, [day for hit in days for day in hit.days], excluded, here.date())
+        days = [replace(not_days[0], days=tuple(left_over))]
+    ranges = relative or _together(_Said(days, hours, not_hours), facts, here, running=facts.is_running(now))
     said = (_LEAD.sub("", text[start:end].strip()) for start, end in sorted(spans))
     return Times(
         tuple(dict.fromkeys(ranges)),
         tuple(said),
         _without(text, spans),
-        days=tuple(text[hit.start : hit.end].strip() for hit in days),
-        hours=tuple(text[hit.start : hit.end].strip() for hit in hours),
+        days=tuple(text[start:end].strip(" ,") for start, end in of_days),
+        hours=tuple(text[start:end].strip(" ,") for start, end in of_hours),
     )
+
+
+def _apart(hits: list[Hit], text: str, language: str) -> tuple[list[Hit], list[Hit]]:
+    """Those that are wanted, and those that are not, each with the words that say so."""
+    wanted: list[Hit] = []
+    not_wanted: list[Hit] = []
+    for hit in hits:
+        begin = excluded_from(text, hit.start, language)
+        if begin is None:
+            wanted.append(hit)
+        else:
+            not_wanted.append(replace(hit, start=begin))
+    return wanted, not_wanted
 
 
 def _relative(text: str, now: datetime, language: str, spans: list[tuple[int, int]]) -> tuple[list[TimeRange], str]:
@@ -130,11 +165,15 @@ def _relative_rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
     yield words.soon, "soon"
 
 
-def _together(
-    days: list[DayHit], hours: list[HourHit], facts: ConferenceFacts, now: datetime, *, running: bool
-) -> list[TimeRange]:
-    if not days and not hours:
+def _together(said: _Said, facts: ConferenceFacts, now: datetime, *, running: bool) -> list[TimeRange]:
+    days, hours, not_hours = said.days, said.hours, said.not_hours
+    if not days and not hours and not not_hours:
         return []
+    if not_hours and not hours:
+        named = [day for hit in days for day in hit.days] or _days_unsaid(not_hours, facts, now, running=running)
+        return [
+            _range(day, window, now) for day in named for window in windows_but(_windows(not_hours, facts, day, now))
+        ]
     if not hours:
         return [_range(day, DAY, now) for hit in days for day in hit.days]
     if not days:

@@ -121,6 +121,7 @@ def _rules_of(words: TimeWords) -> Iterator[_Rule]:
     congress = rf"(?:the |la |le |l['\u2019]|der |des )?(?:{words.congress})"
     yield rule(rf"(?:{words.start_of})\s+{congress}", lambda _, calendar: calendar.days[:1])
     yield rule(rf"(?:{words.end_of})\s+{congress}", lambda _, calendar: calendar.days[-1:])
+    yield rule(words.last_but_one, lambda _, calendar: calendar.days[-2:-1])
     yield rule(words.rest_days, lambda _, calendar: calendar.since(calendar.today))
     yield rule(words.all_days, lambda _, calendar: calendar.days)
     yield rule(

@@ -94,6 +94,8 @@ def _english() -> list[tuple[str, Replacement]]:
         (r"(?:half an|the next half|next half|a half)[- ]hour from now\b", "in 30 minutes"),
         (r"next half[- ](?:an )?hour\b", "next 30 minutes"),
         (r"half an hour\b", "30 minutes"),
+        (r"(?:an |one )?hour and a half\b", "90 minutes"),
+        (r"(?:two|2) and a half hours\b", "150 minutes"),
         (r"(?P<n>\d{1,3}|\w+) (?P<unit>hours?|minutes?|mins?) from now\b", r"in \g<n> \g<unit>"),
         (r"(?:a )?couple (?:of )?(?=hours|days|minutes)", "2 "),
         (r"(?:a )?few (?=hours|days)", "3 "),
@@ -123,7 +125,9 @@ def _german() -> list[tuple[str, Replacement]]:
         (rf"dreiviertel (?P<n>{number})\b", _at("de", -15)),
         (rf"(?:um|gegen|ab|nach|vor|bis|zwischen|von)\s+(?:{number}){end}", _figure("de")),
         (rf"(?:zwischen|von)\s+\d{{1,2}}\s+(?:und|bis)\s+(?:{number}){end}", _figure("de")),
-        (r"(?:in )?(?:einer|der nächsten) halben stunde\b", "in 30 Minuten"),
+        (r"in der nächsten halben stunde\b", "in den nächsten 30 Minuten"),
+        (r"(?:in )?einer halben stunde\b", "in 30 Minuten"),
+        (r"(?:anderthalb|eineinhalb) stunden\b", "90 Minuten"),
     ]
 
 
@@ -134,7 +138,7 @@ def _french() -> list[tuple[str, Replacement]]:
         (rf"(?P<n>{number})\s?(?:h|heures?) et quart\b", _at("fr", 15)),
         (rf"(?P<n>{number})\s?(?:h|heures?) moins le quart\b", _at("fr", -15)),
         (rf"(?:à|vers|après|avant|dès|entre|de|et)\s+(?:{number})(?= heures?\b)", _figure("fr")),
-        (r"les (?P<n>deux|trois|quatre|\d) prochaines heures", r"les prochaines \g<n> heures"),
+        (r"les (?P<n>deux|trois|quatre|\d{1,3}) prochaines (?P<unit>heures|minutes)", r"les prochaines \g<n> \g<unit>"),
         (r"une demi-?\s?heure\b", "30 minutes"),
         (r"plus tard dans la journée\b", "plus tard"),
     ]  # fmt: skip
@@ -149,6 +153,7 @@ def _spanish() -> list[tuple[str, Replacement]]:
         (rf"las? (?:{number})(?!\s+(?:charlas|sesiones|empresas|personas|ponencias|últimas|primeras|próximas)\b)\b",
          _figure("es")),
         (r"media hora\b", "30 minutos"),
+        (r"(?:una )?hora y media\b", "90 minutos"),
     ]  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class TimeWords:
     ordinals: dict[str, int]
     ordinal_number: str
     last: str
+    last_but_one: str
     numbers: dict[str, int]
     early: str
     morning: str
@@ -86,13 +87,13 @@ _EN = TimeWords(
     this=r"this",
     every=r"every|each",
     weekdays=(
-        r"mondays?|(?-i:Mon)",
-        r"tuesdays?|tues|(?-i:Tue)",
-        r"wednesdays?|(?-i:Wed)",
-        r"thursdays?|thurs?",
+        r"mondays?|(?-i:Mon|MON)|(?<=on )mon",
+        r"tuesdays?|tues|(?-i:Tue|TUE)|(?<=on )tue",
+        r"wednesdays?|weds|(?-i:Wed|WED)|(?<=on )wed",
+        r"thursdays?|thu(?:rs?)?",
         r"fridays?|fri",
-        r"saturdays?|(?-i:Sat)",
-        r"sundays?|(?-i:Sun)",
+        r"saturdays?|(?-i:Sat|SAT)|(?<=on )sat",
+        r"sundays?|(?-i:Sun|SUN)|(?<=on )sun",
     ),
     weekend=r"weekend",
     months=r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?",
@@ -110,6 +111,8 @@ _EN = TimeWords(
     ordinals={"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7},
     ordinal_number=r"(?:st|nd|rd|th)",
     last=r"last|final|closing",
+    last_but_one=r"(?:the )?(?:(?:second|next)[- ]to[- ]last|last but one|penultimate) day|"
+    r"(?:the )?day before the (?:last|final)(?: day)?",
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2},
     early=r"early (?:in the )?morning|early(?=\s*\0)|first thing(?: in the morning)?|at the start of the day",
     morning=r"(?<!good )(?<!my )mornings?",
@@ -153,13 +156,13 @@ _DE = TimeWords(
     this=r"diesen|heute",
     every=r"jede[nrms]?",
     weekdays=(
-        r"montags?",
-        r"dienstags?",
-        r"mittwochs?",
-        r"donnerstags?",
-        r"freitags?",
-        r"samstags?|sonnabends?",
-        r"sonntags?",
+        r"montags?|(?<=am )(?-i:Mo)",
+        r"dienstags?|(?<=am )(?-i:Di)",
+        r"mittwochs?|(?<=am )(?-i:Mi)",
+        r"donnerstags?|(?<=am )(?-i:Do)",
+        r"freitags?|(?<=am )(?-i:Fr)",
+        r"samstags?|sonnabends?|(?<=am )(?-i:Sa)",
+        r"sonntags?|(?<=am )(?-i:So)",
     ),
     weekend=r"wochenende",
     months=r"jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|juni?|juli?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?|nov(?:ember)?|dez(?:ember)?",
@@ -187,6 +190,7 @@ _DE = TimeWords(
     },
     ordinal_number=r"\.",
     last=r"letzte[rnms]?",
+    last_but_one=r"vorletzte[rnms]? tag",
     numbers={"einer": 1, "eine": 1, "ein": 1, "zwei": 2, "drei": 3, "vier": 4},
     early=r"früh ?morgens|am frühen morgen|in der früh",
     morning=r"(?:am|jeden|diesen) (?:vormittag|morgen)|morgen|vormittags?|morgens|früh(?!er)",
@@ -253,6 +257,7 @@ _FR = TimeWords(
     },
     ordinal_number=r"(?:er|re|e|ème)",
     last=r"dernier|dernière",
+    last_but_one=r"l['\u2019]avant-dernier jour|avant-dernier jour",
     numbers={"une": 1, "un": 1, "deux": 2, "trois": 3, "quatre": 4},
     early=r"tôt le matin|en début de matinée",
     morning=r"matin(?:s|ée|ées)?",
@@ -319,6 +324,7 @@ _ES = TimeWords(
     },
     ordinal_number=r"(?:º|er|o)",
     last=r"último|última|ultimo|ultima",
+    last_but_one=r"pen[úu]ltimo día",
     numbers={"una": 1, "un": 1, "dos": 2, "tres": 3, "cuatro": 4},
     early=r"a primera hora(?: de la mañana)?|temprano",
     morning=r"(?:por|de|en|esta|todas) (?:las? )?mañana(?:s)?",

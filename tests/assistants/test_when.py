@@ -36,6 +36,22 @@ def said(facts: ConferenceFacts, text: str, language: str, now: datetime = WEDNE
 
 
 ENGLISH = [
+    ("on the second to last day", ["Thu"]),
+    ("the day before the last day", ["Thu"]),
+    ("the penultimate day", ["Thu"]),
+    ("in the next hour and a half", ["Wed 13:20-14:50"]),
+    ("in an hour and a half", ["Wed 14:35-15:35"]),
+    ("in the next 2 and a half hours", ["Wed 13:20-15:50"]),
+    ("What is on Thu afternoon?", ["Thu 12:00-18:00"]),
+    ("talks on mon", ["Mon"]),
+    ("WED 14:00", ["Wed 13:45-15:00"]),
+    ("weds morning", ["Wed 00:00-12:00"]),
+    ("at 3 on Thu", ["Thu 14:45-16:00"]),
+    ("Talks on Friday, but not in the morning", ["Fri 12:00-00:00"]),
+    ("not on Friday", ["Wed", "Thu"]),
+    ("any day except Friday", ["Mon", "Tue", "Wed", "Thu"]),
+    ("anything on Kubernetes except Friday", ["Wed", "Thu"]),
+    ("tomorrow, but not over lunch", ["Thu 00:00-13:00", "Thu 14:00-00:00"]),
     ("What is on on Friday?", ["Fri"]),
     ("talks next Friday", ["Fri"]),
     ("What's on tomorrow at 3?", ["Thu 14:45-16:00"]),
@@ -157,6 +173,12 @@ ENGLISH = [
 ]
 
 GERMAN = [
+    ("am vorletzten Tag", ["Thu"]),
+    ("in der nächsten halben Stunde", ["Wed 13:20-13:50"]),
+    ("in anderthalb Stunden", ["Wed 14:35-15:35"]),
+    ("am Do um 15 Uhr", ["Thu 14:45-16:00"]),
+    ("nicht am Freitag", ["Wed", "Thu"]),
+    ("alles außer Freitag", ["Wed", "Thu"]),
     ("Was läuft am Freitag?", ["Fri"]),
     ("am Freitagvormittag", ["Fri 00:00-12:00"]),
     ("morgen um 15 Uhr", ["Thu 14:45-16:00"]),
@@ -191,6 +213,10 @@ GERMAN = [
 ]
 
 FRENCH = [
+    ("l'avant-dernier jour", ["Thu"]),
+    ("dans les 90 prochaines minutes", ["Wed 13:20-14:50"]),
+    ("pas vendredi", ["Wed", "Thu"]),
+    ("demain sauf le matin", ["Thu 12:00-00:00"]),
     ("demain à 15h", ["Thu 14:45-16:00"]),
     ("vendredi matin", ["Fri 00:00-12:00"]),
     ("après-demain", ["Fri"]),
@@ -219,6 +245,9 @@ FRENCH = [
 ]
 
 SPANISH = [
+    ("el penúltimo día", ["Thu"]),
+    ("excepto el viernes", ["Wed", "Thu"]),
+    ("no el viernes", ["Wed", "Thu"]),
     ("mañana a las 3", ["Thu 14:45-16:00"]),
     ("mañana por la mañana", ["Thu 00:00-12:00"]),
     ("el viernes por la mañana", ["Fri 00:00-12:00"]),
@@ -284,6 +313,8 @@ def test_a_phrase_means_these_hours(facts: ConferenceFacts, language: str, text:
         "What is new in coffee roasting?",
         "breaking changes after the fork",
         "the last hour of code",
+        "Do you like Thunderbird?",
+        "The sun also rises, not for me",
     ],
 )
 def test_what_only_looks_like_a_time_is_left_alone(facts: ConferenceFacts, text: str) -> None:
@@ -298,6 +329,9 @@ def test_words_for_a_time_are_taken_out_of_the_question(facts: ConferenceFacts) 
     times = parse_times("Is there a talk about Rust on Friday morning?", facts, WEDNESDAY_LUNCH)
     assert times.rest == "Is there a talk about Rust?"
     assert times.phrases == ("Friday", "morning")
+    times = parse_times("Talks on testing, but not on Friday?", facts, WEDNESDAY_LUNCH)
+    assert times.rest == "Talks on testing?"
+    assert times.days == ("but not on Friday",)
 
 
 def test_what_the_programme_has_not_is_no_time(facts: ConferenceFacts) -> None:

@@ -1,0 +1,52 @@
+"""Times that a question excludes: "not on Friday", "any day except Friday", "but not in the morning"."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from assistants.conference.when_hours import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from assistants.conference.when_hours import Window
+
+__all__ = ["days_but", "excluded_from", "windows_but"]
+
+_EXCLUDES = {
+    "en": r"(?:,?\s*but\s+)?(?:not|never)|(?:all\s+)?(?:except(?:ing)?(?:\s+for)?|excluding|other than|but not)|no|nor",
+    "de": r"(?:,?\s*aber\s+)?nicht|außer|ausser|bis auf|ohne",
+    "fr": r"(?:,?\s*mais\s+)?pas|sauf|hormis|excepté|à part",
+    "es": r"(?:,?\s*pero\s+)?no|excepto|salvo|menos",
+}
+"""Said right before a day or a part of one. "No" is Spanish for "not", and "no mornings" is English."""
+
+_BETWEEN = r"(?:\s+(?:on|in|at|the|am|im|den|dem|der|die|le|la|les|el|los|las|por|en))*\s*"
+
+
+def excluded_from(text: str, start: int, language: str) -> int | None:
+    """Where the exclusion begins whose time begins at ``start``; None where the time is wanted."""
+    codes = {language, "en"} & _EXCLUDES.keys()
+    words = "|".join(_EXCLUDES[code] for code in sorted(codes))
+    found = re.search(rf"(?<![\w'])(?:{words}){_BETWEEN}$", text[:start], re.IGNORECASE)
+    return len(text[: found.start()].rstrip(" ,")) if found else None
+
+
+def days_but(all_days: Iterable[date], wanted: Sequence[date], excluded: Sequence[date], today: date) -> list[date]:
+    """The days that are left: of those ``wanted``, or of all from today on where none was."""
+    left = [day for day in dict.fromkeys(wanted) if day not in excluded]
+    if wanted:
+        return left
+    every = [day for day in all_days if day not in excluded]
+    return [day for day in every if day >= today] or every
+
+
+def windows_but(excluded: Iterable[Window]) -> list[Window]:
+    """What is left of a day."""
+    left = [DAY]
+    for begin, end in excluded:
+        pieces = [piece for start, stop in left for piece in ((start, min(stop, begin)), (max(start, end), stop))]
+        left = [(start, stop) for start, stop in pieces if start < stop]
+    return left
