@@ -155,6 +155,7 @@ async def test_a_write_that_is_held_longer_than_its_connection_lives_arrives_who
     writer.close()
     await tap.stop()
     server.close()
+    await asyncio.sleep(0.15)  # the server's own ends close
 
 
 async def test_a_connection_that_its_server_closes_is_closed_behind_the_tap_too() -> None:

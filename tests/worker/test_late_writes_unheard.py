@@ -35,12 +35,18 @@ async def world() -> AsyncIterator[World]:
 class Held:
     """The writes of a worker's answers that its Directus was silent at, to be done when the test says so."""
 
-    def __init__(self, workshop: Workshop, chosen: Callable[[Rows], bool], *, done: bool = False) -> None:
-        """Hold the first write that is ``chosen``; ``done`` has it done at once, unheard all the same."""
+    def __init__(
+        self, workshop: Workshop, chosen: Callable[[Rows], bool], *, done: bool = False, then: Callable[[], Any] = list
+    ) -> None:
+        """Hold the first write that is ``chosen``; ``done`` has it done at once, unheard all the same.
+
+        ``then`` is what befalls before it is tried again.
+        """
         self._directus = cast("Any", workshop.services.directus)
         self._update = self._directus.update_items
         self._chosen = chosen
         self._done = done
+        self._then = then
         self.rows: Rows = []
         self._directus.update_items = self._take
 
@@ -50,6 +56,7 @@ class Held:
         self.rows = copy.deepcopy([*rows])
         if self._done:
             await self._update(collection, rows, **options)
+        self._then()
         raise ServiceUnavailableError("directus", "ReadTimeout")
 
     async def let_go(self) -> None:
@@ -136,12 +143,15 @@ async def test_a_stop_stays_one_whatever_comes_late(workshop: Workshop, which: C
     workshop.provider.pieces = [f"word{number} " for number in range(30)]
     workshop.provider.pace_s = 0.02
     message_id = workshop.ask()
-    held = Held(workshop, which)
+
+    def stop() -> None:
+        workshop.directus.tables.update("messages", answer_id_of(message_id), {"status": "cancelled"})
+
+    held = Held(workshop, which, then=stop if which is _is_last else list)
     turn = asyncio.create_task(workshop.answer(message_id))
     if which is _is_text:
         await until(lambda: "word9 " in (workshop.answer_to(message_id) or {}).get("messageText", ""))
-    await until(lambda: held.rows)
-    workshop.directus.tables.update("messages", answer_id_of(message_id), {"status": "cancelled"})
+        stop()
     await asyncio.wait_for(turn, 3)
     stopped = workshop.answer_to(message_id)
     assert stopped is not None
