@@ -16,7 +16,7 @@ from search.floors import OFF_TOPIC, floor_of
 from search.lexicon import Lexicon
 from search.naming import less_chance
 from search.neighbours import NEIGHBOURS, drawn_to, subject_of
-from search.query import EntityType, Found
+from search.query import EntityType
 from search.scoring import NEARLY_ALL
 from search.words import sparse_text
 from search.writer import IndexWriter
@@ -119,13 +119,10 @@ class Stored:
         """What decides between answer and silence, by the search's own rule: before anything is drawn anywhere."""
         kind = self.of_type[one.entity_type]
         wording, shares = self.words(one)
-        found = [
-            Found("", one.entity_type, "", 0.0, 0, {}, {}, {"meaning": float(value)})
-            for value in -np.sort(-self.meaning(one, replace(mix, drawn=0.0)))[:10]
-        ]
+        meanings = np.sort(self.meaning(one, replace(mix, drawn=0.0))).tolist()
         best = [at for at in np.argsort(-shares, kind="stable")[:_HITS] if shares[at] > 0]
         hits = [Hit(kind.ids[at], float(shares[at]), kind.payloads[at]) for at in best]
-        return evidence(one.text, found, wording, hits).strength
+        return evidence(one.text, meanings, wording, hits).strength
 
 
 async def store(folder: Path, embedder: Embedder, questions: Path | None = None) -> Stored:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.lexicon import Wording
-    from search.query import Found
     from services.vectors import Hit
 
 __all__ = ["Evidence", "evidence", "narrowed"]
@@ -50,30 +49,30 @@ class Evidence:
     unkept: str | None = None
 
 
-def evidence(question: str, found: Sequence[Found], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
+def evidence(question: str, meanings: Sequence[float], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
     """Weigh what came near.
 
-    ``found`` is all of it, not only what is shown; ``by_words`` are the profiles that share words with the
-    question, with their texts, as search/naming.py leaves them.
+    ``meanings`` are the scores of all of it, not only of what is shown; ``by_words`` are the profiles that share words
+    with the question, with their texts, as search/naming.py leaves them.
     """
     unknown = _still_unknown(wording, by_words)
     unkept = unkept_fact(question)
-    if not found:
+    if not meanings:
         return Evidence(0.0, unknown, unkept)
     if is_found_by_name(by_words, wording):
         return Evidence(1.0, unknown, unkept)
-    best = sorted((one.parts["meaning"] for one in found), reverse=True)[:_BEST]
+    best = sorted(meanings, reverse=True)[:_BEST]
     names_nobody = wording.names > 0 and 3 * len(unknown) >= 2 * wording.names
     against = max(_AGAINST if names_nobody or unkept is not None else 0.0, _UNHEARD * _unheard_of(wording, by_words))
     return Evidence(sum(best) / len(best) - against, unknown, unkept)
 
 
-def narrowed(everywhere: Evidence, found: Sequence[Found], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
+def narrowed(everywhere: Evidence, meanings: Sequence[float], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
     """The evidence where times or rooms leave fewer: of the whole conference, and no more than the best one left.
 
     What nobody here speaks of, nobody speaks of on Friday either; and the one that is left may be the answer alone.
     """
-    here = 1.0 if is_found_by_name(by_words, wording) else max((one.parts["meaning"] for one in found), default=0.0)
+    here = 1.0 if is_found_by_name(by_words, wording) else max(meanings, default=0.0)
     return replace(everywhere, strength=min(everywhere.strength, here))
 
 

@@ -126,8 +126,7 @@ class Floors:
             except NotFoundError:
                 continue  # a type that was never indexed
             for by_facets, by_masters in zip(hits[: len(subjects)], hits[len(subjects) :], strict=True):
-                found = ranked_by_all(by_facets, by_masters, [])
-                best = sorted((one.parts["meaning"] for one in found), reverse=True)[:_BEST]
+                best = sorted(ranked_by_all(by_facets, by_masters, [], 0).meanings, reverse=True)[:_BEST]
                 meanings += [sum(best) / len(best)] if best else []
         return floor_of(meanings)
 

@@ -20,6 +20,7 @@ from search.points import point_id
 from search.query import EntityType, SearchMode, SearchResult
 from search.scoring import (
     FETCH_FACTOR,
+    Ranked,
     asks_by_name,
     ranked_by_all,
     ranked_by_facets,
@@ -49,7 +50,7 @@ _MAX_QUESTION_CHARS = 2_000
 _AUTO_FACETS, _AUTO_MASTERS, _AUTO_WORDS = 25, 5, 3
 """Points fetched for each wanted entity in ``auto``. More than 25 facets change no figure (docs/search.md)."""
 
-_IN_BRIEF = ("entity_id", "entity_type", "facet_key", "title", "name")
+_IN_BRIEF = ("entity_id", "entity_type", "facet_key")
 """What is asked of 250 facets and 50 profiles; whole payloads would be most of the search's cost."""
 
 _AUTO_LEAST = 10
@@ -74,8 +75,8 @@ class _Near:
     masters: Sequence[Hit]
     words: Sequence[Hit]
 
-    def ranked(self) -> list[Found]:
-        return ranked_by_all(self.facets, self.masters, self.words)
+    def ranked(self, limit: int) -> Ranked:
+        return ranked_by_all(self.facets, self.masters, self.words, limit)
 
 
 class SearchIndex:
@@ -186,22 +187,22 @@ class SearchIndex:
         subject = await self._subject(text, vector, query.entity_type) if text.strip() else vector
         wording = await self._wording(query, text)
         near = await self._near(query, subject, wording, _breadth(query))
-        found = near.ranked()
+        ranked = near.ranked(query.limit)
         # A question without a subject ("what is on in Hall A?") asks for whatever the filters leave.
         subjectless = not has_subject(text)
-        weighed = evidence(text, found, wording, near.words)
+        weighed = evidence(text, ranked.meanings, wording, near.words)
         if _is_narrowed(query) and not subjectless:
             everywhere = await self._near(replace(query, times=(), rooms=()), subject, wording, _EVERYWHERE)
-            whole = evidence(text, everywhere.ranked(), wording, everywhere.words)
-            weighed = narrowed(whole, found, wording, near.words)
+            whole = evidence(text, everywhere.ranked(0).meanings, wording, everywhere.words)
+            weighed = narrowed(whole, ranked.meanings, wording, near.words)
         measured = self._thresholds.auto
         threshold = await self._floors.floor(query.conference_id) if measured is None else measured
         answered = subjectless or weighed.strength >= threshold
         drawn_to: list[str] = []
-        if found and answered and not subjectless and not asks_by_name(near.words):
+        if ranked.found and answered and not subjectless and not asks_by_name(near.words):
             drawn, drawn_to = await self._neighbours.draw(subject, query.conference_id)
             facets, masters = await self._vectors.search_many(_by_meaning(query, drawn, _breadth(query)))
-            found = _Near(facets, masters, near.words).ranked()
+            ranked = _Near(facets, masters, near.words).ranked(query.limit)
         explain = {
             "evidence": round(weighed.strength, 4),
             "threshold": round(threshold, 4),
@@ -212,7 +213,7 @@ class SearchIndex:
             "unkept": weighed.unkept,
             "drawn_to": drawn_to,
         }
-        shown = await self._in_full(master, found[: query.limit], {hit.id for hit in near.words})
+        shown = await self._in_full(master, ranked.found, {hit.id for hit in near.words})
         filters = _filters_applied(query)
         if answered:
             return SearchResult(query.mode, tuple(shown), filters, explain=explain)
@@ -241,9 +242,15 @@ class SearchIndex:
         if not missing:
             return found
         payloads = {record.id: record.payload for record in await self._vectors.retrieve(master, missing)}
-        return [
-            with_payload(one, payloads[ids[one.entity_id]]) if ids[one.entity_id] in payloads else one for one in found
-        ]
+        shown = []
+        for one in found:
+            payload = payloads.get(ids[one.entity_id])
+            if payload is not None:
+                shown.append(with_payload(one, payload))
+            elif ids[one.entity_id] in in_full:
+                shown.append(one)
+            # Else it was deleted since it was found.
+        return shown
 
     async def _wording(self, query: SearchQuery, text: str) -> Wording:
         """The question's words; none where the index was built before it kept words (``reindex --full`` mends that)."""

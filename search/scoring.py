@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from search.points import shown_payload, title_of
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FETCH_FACTOR",
     "NEARLY_ALL",
+    "Ranked",
     "asks_by_name",
     "auto_score",
     "meaning_score",
@@ -94,8 +95,18 @@ def ranked_by_facets(hits: Iterable[Hit], limit: int) -> list[Found]:
     )
 
 
-def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hits: Sequence[Hit]) -> list[Found]:
-    """All entities among the hits by ``auto_score``, best first.
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Entities by ``auto_score``: the best of them, best first, and the meaning scores of all."""
+
+    found: list[Found]
+    meanings: list[float]
+
+
+def ranked_by_all(
+    facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hits: Sequence[Hit], limit: int
+) -> Ranked:
+    """All entities among the hits by ``auto_score``; ``limit`` of them are told.
 
     Profiles and facets that are not among the hits are given the last hit's score, which theirs can't
     exceed; a profile that is not among the hits by words has none of them.
@@ -108,20 +119,18 @@ def ranked_by_all(facet_hits: Sequence[Hit], master_hits: Sequence[Hit], word_hi
     by_name = asks_by_name(word_hits)
     # Facet hits may come with a part of the payload only.
     payloads |= {one: hit.payload for one, hit in (masters | words).items()}
-    found = []
-    for one, payload in payloads.items():
+    scored: list[tuple[float, str, dict[str, float]]] = []
+    for one in payloads:
         facets = matches.get(one, {})
         master = masters[one].score if one in masters else master_floor
         shared = words[one].score if one in words else 0.0
         meaning = meaning_score(list(facets.values()), master, facet_floor)
-        parts = {
-            "facets": max(facets.values(), default=facet_floor),
-            "master": master,
-            "meaning": meaning,
-            "words": shared,
-        }
-        found.append(_found(payload, auto_score(meaning, shared, by_name=by_name), facets, parts))
-    return _best(found, len(found))
+        best_facet = max(facets.values(), default=facet_floor)
+        parts = {"facets": best_facet, "master": master, "meaning": meaning, "words": shared}
+        scored.append((_shown_score(auto_score(meaning, shared, by_name=by_name)), one, parts))
+    scored.sort(key=lambda each: (-each[0], each[1]))
+    found = [_found(payloads[one], score, matches.get(one, {}), parts) for score, one, parts in scored[:limit]]
+    return Ranked(found, [parts["meaning"] for _, _, parts in scored])
 
 
 def with_payload(found: Found, payload: dict[str, Any]) -> Found:
@@ -149,12 +158,16 @@ def _found(
         entity_id=str(payload.get("entity_id")),
         entity_type=EntityType(payload["entity_type"]),
         title=title_of(payload),
-        score=round(min(max(score, 0.0), 1.0), 4),
+        score=_shown_score(score),
         facet_matches=len(facet_scores),
         facet_scores={key: round(value, 4) for key, value in by_strength},
         payload=shown_payload(payload),
         parts={key: round(value, 4) for key, value in (parts or {}).items()},
     )
+
+
+def _shown_score(score: float) -> float:
+    return round(min(max(score, 0.0), 1.0), 4)
 
 
 def _best(found: list[Found], limit: int) -> list[Found]:

@@ -11,7 +11,6 @@ from evals.conference import SAMPLE
 from search.evidence import Evidence, evidence, narrowed
 from search.lexicon import Lexicon, Wording
 from search.naming import less_chance
-from search.query import EntityType, Found
 from search.words import sparse_text
 from services.vectors import Hit
 
@@ -39,12 +38,6 @@ def lexicon(profiles: Profiles) -> Lexicon:
     return Lexicon(profiles.values())
 
 
-def found(*meanings: float) -> list[Found]:
-    return [
-        Found(str(at), EntityType.SPEAKERS, "", 0.0, 0, {}, {}, {"meaning": one}) for at, one in enumerate(meanings)
-    ]
-
-
 def hits(profiles: Profiles, wording: Wording) -> list[Hit]:
     """The profiles that share words with the question, best first, as the index finds them."""
     scored = []
@@ -58,7 +51,7 @@ def hits(profiles: Profiles, wording: Wording) -> list[Hit]:
 def strength(question: str, profiles: Profiles, lexicon: Lexicon) -> float:
     wording = lexicon.wording(question)
     by_words = less_chance(hits(profiles, wording), wording)
-    return evidence(question, found(*[NEAR] * 3), wording, by_words).strength
+    return evidence(question, [NEAR] * 3, wording, by_words).strength
 
 
 @pytest.mark.parametrize(
@@ -121,7 +114,7 @@ def test_another_language_and_longer_questions_are_left_to_their_meaning(
 def test_a_fact_that_no_row_has_counts_against_an_answer(profiles: Profiles, lexicon: Lexicon) -> None:
     """And its kind is told."""
     question = "How much does a week of mutation training in Prague cost?"
-    weighed = evidence(question, found(NEAR), lexicon.wording(question), [])
+    weighed = evidence(question, [NEAR], lexicon.wording(question), [])
     assert weighed.strength == pytest.approx(NEAR - 0.12)
     assert weighed.unkept == "a price"
     assert strength("Is there training?", profiles, lexicon) == pytest.approx(NEAR)
@@ -135,7 +128,7 @@ def test_a_name_that_came_since_the_words_were_counted_is_not_unknown(profiles: 
 
 
 def test_the_best_three_decide() -> None:
-    assert evidence("?", found(0.9, 0.3, 0.3, 0.3), Wording(), []).strength == pytest.approx(0.5)
+    assert evidence("?", [0.9, 0.3, 0.3, 0.3], Wording(), []).strength == pytest.approx(0.5)
     assert evidence("?", [], Wording(), []).strength == 0.0
 
 
@@ -144,10 +137,10 @@ def test_where_filters_narrow_the_whole_conference_and_the_best_one_left_decide(
     named = Hit("1", 1.0, {"name": "Rust", "entity_type": "speakers"})
     wording = Wording(subjects=frozenset(sparse_text("Rust")))
     subject_here, off_topic = Evidence(0.5), Evidence(0.1)
-    assert narrowed(subject_here, found(0.9, 0.3, 0.3), wording, []).strength == 0.5
-    assert narrowed(subject_here, found(0.2, 0.1), wording, []).strength == 0.2
-    assert narrowed(off_topic, found(0.9), wording, []).strength == 0.1
-    assert narrowed(Evidence(1.0), found(0.2), wording, [named]).strength == 1.0
+    assert narrowed(subject_here, [0.9, 0.3, 0.3], wording, []).strength == 0.5
+    assert narrowed(subject_here, [0.2, 0.1], wording, []).strength == 0.2
+    assert narrowed(off_topic, [0.9], wording, []).strength == 0.1
+    assert narrowed(Evidence(1.0), [0.2], wording, [named]).strength == 1.0
     assert narrowed(Evidence(1.0), [], wording, []).strength == 0.0
 
 

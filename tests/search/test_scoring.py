@@ -97,9 +97,9 @@ def test_once_one_has_nearly_all_words_the_others_count_in_proportion() -> None:
     """Half the words, little meaning, beside some more meaning: it is second where somebody was asked for by name."""
     meant, half = [hit("meant", "a", 0.5)], hit("half", None, 0.5)
     facets = [*meant, hit("half", "a", 0.3), hit("all", "a", 0.3)]
-    by_name = ranked_by_all(facets, [], [hit("all", None, 0.9), half])
+    by_name = ranked_by_all(facets, [], [hit("all", None, 0.9), half], 10).found
     assert [found.entity_id for found in by_name] == ["all", "half", "meant"]
-    by_chance = ranked_by_all(facets, [], [hit("all", None, 0.59), half])
+    by_chance = ranked_by_all(facets, [], [hit("all", None, 0.59), half], 10).found
     assert by_chance[0].entity_id == "meant"
 
 
@@ -107,7 +107,7 @@ def test_the_default_knows_entities_by_any_way() -> None:
     """Seen only by profile, only by a facet, only by words: all are ranked; the least score stands in."""
     facets = [hit("f", "a", 0.9), hit("both", "a", 0.6)]
     masters = [hit("m", None, 0.8), hit("both", None, 0.4)]
-    ranked = ranked_by_all(facets, masters, [hit("w", None, 0.9)])
+    ranked = ranked_by_all(facets, masters, [hit("w", None, 0.9)], 10).found
     by_id = {found.entity_id: found for found in ranked}
     assert by_id["f"].score == pytest.approx(auto_score(meaning_score([0.9], 0.4, 0.6), 0.0), abs=1e-4)
     assert by_id["m"].score == pytest.approx(auto_score(meaning_score([], 0.8, 0.6), 0.0), abs=1e-4)
