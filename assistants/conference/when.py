@@ -38,7 +38,7 @@ _HALF_DAY = 12 * 60
 _TEXT_CHARS = 2000
 _COMPOUND = re.compile(r"(tag|woch|abend)(vormittag|nachmittag|abend|morgen|mittag)", re.IGNORECASE)
 """German writes "Freitagvormittag" in one word."""
-_LEAD = re.compile(r"^(?:(?:on|of|for)\s+)+", re.IGNORECASE)
+_LEAD = re.compile(r"^(?:(?:on|of|for|but|aber|mais|pero)\s+)+", re.IGNORECASE)
 """What a visitor put before his words for a time, left out when they are repeated to him."""
 
 
@@ -91,7 +91,7 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
         left_over = days_but(every, [day for hit in days for day in hit.days], excluded, here.date())
         days = [replace(not_days[0], days=tuple(left_over))]
     ranges = relative or _together(_Said(days, hours, not_hours), facts, here, running=facts.is_running(now))
-    said = (_LEAD.sub("", text[start:end].strip()) for start, end in sorted(spans))
+    said = (_LEAD.sub("", text[start:end].strip(" ,")) for start, end in sorted(spans))
     return Times(
         tuple(dict.fromkeys(ranges)),
         tuple(said),

@@ -36,6 +36,8 @@ def said(facts: ConferenceFacts, text: str, language: str, now: datetime = WEDNE
 
 
 ENGLISH = [
+    ("post-lunch sessions on Thursday", ["Thu 14:00-18:00"]),
+    ("by 3 tomorrow", ["Thu 00:00-15:00"]),
     ("on the second to last day", ["Thu"]),
     ("the day before the last day", ["Thu"]),
     ("the penultimate day", ["Thu"]),
@@ -332,6 +334,7 @@ def test_words_for_a_time_are_taken_out_of_the_question(facts: ConferenceFacts) 
     times = parse_times("Talks on testing, but not on Friday?", facts, WEDNESDAY_LUNCH)
     assert times.rest == "Talks on testing?"
     assert times.days == ("but not on Friday",)
+    assert times.phrases == ("not on Friday",)
 
 
 def test_what_the_programme_has_not_is_no_time(facts: ConferenceFacts) -> None:
