@@ -193,14 +193,14 @@ async def _see_through(live: LiveTurn, source: str, services: Services) -> bool:
             await end_failed(live, f"There is no assistant for “{source}” here.")
         elif live.turn.attempt > 1 or not await services.turn_limit.turns_away(live):
             await _run(live, assistant, recorder, services)
-        await settle(live, services)
+        ended = await settle(live, services)
         has_run = live.task is not None  # else there is nothing to run again
-        if has_run and services.recordings is not None and not isinstance(live.signal, LeaseLost | RowGone):
+        if ended and has_run and services.recordings is not None and not isinstance(live.signal, RowGone):
             await services.recordings.keep(partial(recorder.recording, live))
     finally:
         services.watch.leave(live)
         services.pump.forget(live.answer)
-    return isinstance(live.signal, LeaseLost)
+    return not ended
 
 
 async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, services: Services) -> None:

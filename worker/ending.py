@@ -40,8 +40,10 @@ REFUSED_CAP_S = 900.0
 refuses it, a lost permission mostly, is there until a person mends it."""
 
 
-async def settle(live: LiveTurn, services: Services) -> None:
-    """Bring rows and saved state in line with how the turn ended.
+async def settle(live: LiveTurn, services: Services) -> bool:
+    """Bring rows and saved state in line with how the turn ended; False where another worker goes on with it.
+
+    What is seen of the lease after that says nothing: the mark of the end looks like another's.
 
     Raises RetryLater when Directus refuses the answer: nothing is settled then.
     """
@@ -56,7 +58,7 @@ async def settle(live: LiveTurn, services: Services) -> None:
             await _put_off(live, reason, services)
         case LeaseLost():
             log.info("turn.lease_lost", attempt=live.claim.attempt)
-            return
+            return False
         case RowGone():
             await mark(services, question_marks(live.turn))
         case Superseded(by_message_id=later):
@@ -65,7 +67,7 @@ async def settle(live: LiveTurn, services: Services) -> None:
             pass
     unheard = services.pump.unheard(live.answer)
     may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or unheard is not None
-    await services.turns.finish(live.claim, live.answer.last_row if may_be_hit else None)
+    ended = await services.turns.finish(live.claim, live.answer.last_row if may_be_hit else None)
     if may_be_hit and live.answer.last_row is not None:
         services.late_writes.suspect(live.turn.message_id, live.turn.answer_id, is_unheard=unheard is not None)
     _count_usage(live.turn.usage, services.metrics)
@@ -81,6 +83,7 @@ async def settle(live: LiveTurn, services: Services) -> None:
         attempt=live.claim.attempt,
         timings_ms=live.turn.timings_ms,
     )
+    return ended
 
 
 async def _put_off(live: LiveTurn, reason: str, services: Services) -> NoReturn:

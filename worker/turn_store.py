@@ -50,7 +50,7 @@ return 1
 """
 
 # KEYS: lease, turn, last row. ARGV: claim, done mark, its lifetime in ms, the last row or ''. Forgets the turn if
-# it is ours.
+# it is ours, and returns 1; 0 if it is another's.
 _FINISH = """
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end
@@ -173,12 +173,12 @@ class TurnStore:
             if held is not None and not held.endswith(done)
         }
 
-    async def finish(self, claim: Claim, last_row: Mapping[str, Any] | None = None) -> None:
-        """Forget the turn, and leave a mark that refuses whoever sleeps through this.
+    async def finish(self, claim: Claim, last_row: Mapping[str, Any] | None = None) -> bool:
+        """Forget the turn, and leave a mark that refuses whoever sleeps through this; False if another attempt has it.
 
         ``last_row`` is kept as long: the answer's last write, for where a late one may come behind it.
         """
-        await self._finish(
+        ended = await self._finish(
             keys=[
                 redis_keys.turn_lease(claim.message_id),
                 redis_keys.turn(claim.message_id),
@@ -191,6 +191,7 @@ class TurnStore:
                 json.dumps(last_row) if last_row else "",
             ],
         )
+        return bool(ended)
 
     async def last_row(self, message_id: str) -> dict[str, Any] | None:
         """The last write of a turn that was taken up and has ended, None for any other."""

@@ -111,6 +111,26 @@ async def test_a_turn_that_is_held_is_tried_again_and_keeps_its_place_in_line(
     assert (row["metadata"]["attempts"], row["status"]) == (1, "completed")
 
 
+async def test_a_turn_that_ended_lets_the_next_one_in_though_the_watch_sees_its_mark(workshop: Workshop) -> None:
+    """Between the turn's end and its recording's, the lease shows the mark of the end, which is not our claim."""
+    conversation_id = workshop.conversation()
+    first, second = workshop.ask("One?", conversation_id), workshop.ask("Two?", conversation_id)
+    await workshop.services.line.enter(Place(conversation_id, first, 1.0))
+    await workshop.services.line.enter(Place(conversation_id, second, 2.0))
+    turns: Any = workshop.services.turns
+    finish = turns.finish
+
+    async def then_renewed(*claim_and_row: Any) -> bool:  # noqa: ANN401 - finish's own
+        ended: bool = await finish(*claim_and_row)
+        await workshop.services.watch._renew()
+        return ended
+
+    turns.finish = then_renewed
+    await workshop.answer(first)
+    assert workshop.status_of(first) == "answered"
+    assert (await workshop.services.queue.depth(Queue.TURNS)).waiting == 1
+
+
 async def test_a_failure_frees_the_turn_for_the_next_try(workshop: Workshop) -> None:
     """Directus is away when the talk is to be read: the try after it waits for no lease to lapse."""
     message_id = workshop.ask()
