@@ -88,4 +88,4 @@ def _places(text: str) -> tuple[int, ...]:
 @lru_cache(maxsize=1_000)
 def _numbers(text: str) -> frozenset[int]:
     """The same profiles come near again and again: reading their words anew was a tenth of a turn's work."""
-    return frozenset(content_numbers(text))
+    return frozenset(_places(text))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assistants.conference.when_days import DayHit, find_days
 from assistants.conference.when_hours import DAY, EVENING, HourHit, Window, find_hours
-from assistants.conference.when_not import days_but, excluded_from, windows_but
+from assistants.conference.when_not import days_but, excluded_from, goes_on, windows_but
 from assistants.conference.when_spoken import in_figures
 from assistants.conference.when_words import TIME_WORDS, TimeWords
 from search.query import TimeRange
@@ -107,6 +107,8 @@ def _apart(hits: list[Hit], text: str, language: str) -> tuple[list[Hit], list[H
     not_wanted: list[Hit] = []
     for hit in hits:
         begin = excluded_from(text, hit.start, language)
+        if begin is None and not_wanted and goes_on(text[not_wanted[-1].end : hit.start]):
+            begin = not_wanted[-1].end
         if begin is None:
             wanted.append(hit)
         else:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from assistants.conference.when_hours import Window
 
-__all__ = ["days_but", "excluded_from", "windows_but"]
+__all__ = ["days_but", "excluded_from", "goes_on", "windows_but"]
 
 _EXCLUDES = {
     "en": r"(?:,?\s*but\s+)?(?:not|never)|(?:all\s+)?(?:except(?:ing)?(?:\s+for)?|excluding|other than|but not)|no|nor",
@@ -24,6 +24,17 @@ _EXCLUDES = {
 """Said right before a day or a part of one. "No" is Spanish for "not", and "no mornings" is English."""
 
 _BETWEEN = r"(?:\s+(?:on|in|at|the|am|im|den|dem|der|die|le|la|les|el|los|las|por|en))*\s*"
+
+
+_JOINS = re.compile(
+    r"\s*(?:or|nor|and|&|oder|und|noch|ou|et|ni|o|y)(?:\s+(?:on|in|am|im|the|den|le|la|el|los))*\s*", re.IGNORECASE
+)
+""""Not on Thursday or Friday" leaves out both."""
+
+
+def goes_on(between: str) -> bool:
+    """Whether what stands between two times joins the second to the first's exclusion."""
+    return _JOINS.fullmatch(between) is not None
 
 
 def excluded_from(text: str, start: int, language: str) -> int | None:

@@ -51,6 +51,7 @@ ENGLISH = [
     ("at 3 on Thu", ["Thu 14:45-16:00"]),
     ("Talks on Friday, but not in the morning", ["Fri 12:00-00:00"]),
     ("not on Friday", ["Wed", "Thu"]),
+    ("not on Thursday or Friday", ["Wed"]),
     ("any day except Friday", ["Mon", "Tue", "Wed", "Thu"]),
     ("anything on Kubernetes except Friday", ["Wed", "Thu"]),
     ("tomorrow, but not over lunch", ["Thu 00:00-13:00", "Thu 14:00-00:00"]),
