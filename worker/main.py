@@ -32,7 +32,7 @@ from services.errors import ConfigurationError, ErleahError, NotFoundError, Serv
 from services.llm.breaker import BreakerGate
 from services.llm.chain import make_language_model
 from services.logging import configure_logging, get_logger
-from services.memory import give_back_what_is_freed, keep_large_blocks_apart
+from services.memory import give_back_what_is_freed, keep_large_blocks_apart, leave_what_stays_alone
 from services.metrics import Metrics
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue, SearchJob
@@ -233,7 +233,7 @@ async def _until_signal(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    working = asyncio.create_task(run_worker(settings, stop=stop))
+    working = asyncio.create_task(run_worker(settings, stop=stop, on_ready=leave_what_stays_alone))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

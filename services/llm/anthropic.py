@@ -4,18 +4,19 @@ The SDK's own retries are off: retrying is the chain's, which knows what the vis
 started stream can fail in ways the SDK does not name as its errors: an error event with status 200,
 raw transport errors of its HTTP library, unreadable JSON, and an end without a stop reason.
 
-Answers are read as raw events (``create(stream=True)``) and not through ``messages.stream``: the
-helper also builds the whole message anew with each event, which no one reads here; measured over
-HTTP, 52 µs of CPU an event against 86 µs.
+Answers are read as the SDK's raw server-sent events: making a typed object of each of three hundred
+pieces of text took 13 to 18 µs of CPU a piece where reading its JSON takes 4 (measured over HTTP, two
+hundred answers at once are 12,000 pieces a second). What comes once, the start and the end, is typed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import anthropic
 from anthropic import omit
+from anthropic.types import RawMessageDeltaEvent, RawMessageStartEvent
 from pydantic import ValidationError
 
 from services.errors import ConfigurationError, ProviderBusyError, ProviderError, ProviderRejectedError
@@ -28,6 +29,7 @@ from services.logging import get_logger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx2
     from anthropic.types import MessageParam, RawMessageStreamEvent, TextBlockParam
     from anthropic.types import Usage as SdkUsage
 
@@ -111,8 +113,9 @@ class AnthropicProvider:
         reading = _Reading(self._model)
         try:
             async with asyncio.timeout(self._timeout_s):
-                events = await self._open(prompt, room)
-            async with events:
+                opened = await self._open(prompt, room)
+            async with opened:
+                events = anthropic.AsyncStream.raw_events(opened.response)
                 deadline = asyncio.get_running_loop().time() + self._timeout_s
                 while True:
                     # Pings keep the connection's own time-out from ever striking, so ours counts tokens.
@@ -120,11 +123,14 @@ class AnthropicProvider:
                         event = await anext(events, None)
                     if event is None:
                         break
-                    text = reading.read(event)
+                    said = event.json() if event.data else {}
+                    if event.event == "error":
+                        self._fail_in_stream(said, opened.response)
+                    text = reading.read(event.event, said)
                     if text:
                         yield TextDelta(text)
-                    elif event.type == "message_start":
-                        yield CallBegun(self._model, _usage(self._model, event.message.usage, 0))
+                    elif event.event == "message_start":
+                        yield CallBegun(self._model, reading.usage(0) or Usage())
                     if reading.moved:
                         # After the yield: the time the reader takes is not the provider's.
                         deadline = asyncio.get_running_loop().time() + self._timeout_s
@@ -170,6 +176,12 @@ class AnthropicProvider:
                 return True
         return False
 
+    def _fail_in_stream(self, said: dict[str, Any], response: httpx2.Response) -> NoReturn:
+        """Raise what an ``error`` event tells of; the status has been 200 by then."""
+        raise failure_of_status(
+            self.name, response.status_code, (said["error"]["type"],), request_id=response.headers.get("request-id")
+        )
+
     def _failure(self, error: Exception) -> ProviderError:
         if isinstance(error, ProviderError):
             return error
@@ -200,26 +212,30 @@ class _Reading:
         self.moved = False
         """Whether the last event was a sign of work: anything but the ends of blocks."""
 
-    def read(self, event: RawMessageStreamEvent) -> str:
-        """Take in one event and return the visible text in it."""
-        self.moved = event.type == "content_block_delta"
-        if event.type == "content_block_delta" and event.delta.type == "text_delta":
-            self.written += len(event.delta.text)
-            return event.delta.text
-        if event.type == "message_start":
-            self._usage = event.message.usage
-        elif event.type == "message_delta":
-            self._stop_reason = event.delta.stop_reason
-            self._category = event.delta.stop_details.category if event.delta.stop_details else None
-            self._output_tokens = event.usage.output_tokens
+    def read(self, kind: str | None, said: dict[str, Any]) -> str:
+        """Take in one event of the stream, of a kind that the API names, and return the visible text in it."""
+        self.moved = kind == "content_block_delta"
+        if kind == "content_block_delta":
+            delta = said["delta"]
+            text: str = delta["text"] if delta["type"] == "text_delta" else ""
+            self.written += len(text)
+            return text
+        if kind == "message_start":
+            self._usage = RawMessageStartEvent.construct(**said).message.usage
+        elif kind == "message_delta":
+            end = RawMessageDeltaEvent.construct(**said)
+            self._stop_reason = end.delta.stop_reason
+            self._category = end.delta.stop_details.category if end.delta.stop_details else None
+            self._output_tokens = end.usage.output_tokens
         return ""
 
-    def usage(self) -> Usage | None:
+    def usage(self, output_tokens: int | None = None) -> Usage | None:
         """What the call has cost; the output is estimated from the text if the stream broke before it said."""
         if self._usage is None:
             return None
-        output = self._output_tokens or max(self._usage.output_tokens, tokens_in(self.written))
-        return _usage(self._model, self._usage, output)
+        if output_tokens is None:
+            output_tokens = self._output_tokens or max(self._usage.output_tokens, tokens_in(self.written))
+        return _usage(self._model, self._usage, output_tokens)
 
     def end(self, provider: str, *, cut: Literal["length", "budget"]) -> AnswerEnd:
         """The proper end, ``cut`` where the model had no more room; raises the ProviderError for any other."""
