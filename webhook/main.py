@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.directus.client import Directus
 from services.errors import ConfigurationError
 from services.logging import configure_logging, get_logger
+from services.memory import leave_what_stays_alone
 from services.queue.job_queue import JobQueue
 from services.redis import RedisClient, connect_redis
 from services.settings import load_settings
@@ -134,4 +135,4 @@ async def _until_signal(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await run_webhook(settings, stop=stop)
+    await run_webhook(settings, stop=stop, on_ready=lambda _: leave_what_stays_alone())
