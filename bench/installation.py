@@ -123,7 +123,6 @@ class Installation:
             self.redis = connect_redis(server.url)
             stack.push_async_callback(self.redis.aclose)
             self.queue = JobQueue(self.redis)
-            stack.push_async_callback(self.queue.aclose)
             self.directus = await stack.enter_async_context(Directus(process.url, self._api_key))
             self._admin = await stack.enter_async_context(Directus(process.url, self._secrets.admin_token))
             await self._report_to(self.receiver_url)

@@ -59,7 +59,6 @@ async def measure(url: str, jobs: int = 300) -> list[Figure]:
 
     await runner.stop(1)
     await running
-    await queue.aclose()
     await redis.aclose()
     return [
         Figure("queue: enqueue to handler, p50", percentiles[49], "ms", 12),

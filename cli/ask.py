@@ -75,7 +75,6 @@ async def _ask(
                 wondering.cancel()
                 await asyncio.gather(wondering, return_exceptions=True)
     finally:
-        await queue.aclose()
         await redis.aclose()
 
 

@@ -208,7 +208,6 @@ async def _reindex(settings: Settings, conference_id: str) -> dict[str, object]:
         # Of all conferences: a folder may hold several, and one index can't have two embedders.
         return await done(ReindexJob(full=True))
     finally:
-        await queue.aclose()
         await redis.aclose()
 
 

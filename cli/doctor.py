@@ -134,7 +134,6 @@ async def _workers(settings: Settings) -> str:
         workers = {seen.worker_id for seen in await queue.workers() if seen.queue == Queue.TURNS}
         depth = await queue.depth(Queue.TURNS)
     finally:
-        await queue.aclose()
         await redis.aclose()
     if not workers:
         raise ErleahError("none is running; start one with: erleah worker")

@@ -51,7 +51,6 @@ async def _worker(settings: Settings) -> str:
         # A worker waits for Redis by itself; to end it for that would only add to the outage.
         return "Redis is away; a worker waits for it"
     finally:
-        await queue.aclose()
         await redis.aclose()
     if not here:
         raise ErleahError(f"no worker is alive on {host}; start one: erleah worker")

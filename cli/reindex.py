@@ -49,7 +49,6 @@ async def _reindex(settings: Settings, job: ReindexJob, *, wait: bool) -> None:
             return
         tell(await wait_with_progress(queue, job))
     finally:
-        await queue.aclose()
         await redis.aclose()
 
 

@@ -62,7 +62,6 @@ async def _search(settings: Settings, job: SearchJob) -> dict[str, Any]:
         await queue.enqueue(job)
         return dict(await queue.result(job, WAIT_S))
     finally:
-        await queue.aclose()
         await redis.aclose()
 
 

@@ -50,7 +50,6 @@ async def _look(settings: Settings) -> dict[str, Any]:
         turns = await read_turns(redis)
         reindexing = await _reindexing(redis, queue)
     finally:
-        await queue.aclose()
         await redis.aclose()
     by_worker: dict[str, dict[str, Any]] = {}
     for seen in workers:

@@ -75,7 +75,7 @@ def start_up(settings: Settings) -> OpenParts:
 
 async def shut_down(parts: OpenParts) -> None:
     """Close what start_up opened, in the other order; one that fails does not keep the rest open."""
-    closing = [parts.queue.aclose(), parts.redis.aclose(), parts.directus.aclose()]
+    closing = [parts.redis.aclose(), parts.directus.aclose()]
     if parts.vectors is not None:
         closing.insert(0, parts.vectors.aclose())
     for close in closing:

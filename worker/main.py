@@ -174,7 +174,6 @@ async def shut_down(worker: Worker) -> None:
     services = worker.services
     closing: list[Callable[[], Awaitable[object]]] = [
         services.model.aclose,
-        services.queue.aclose,
         services.directus.aclose,
         worker.embedder.aclose,
     ]

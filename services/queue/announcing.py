@@ -15,9 +15,9 @@ from services import redis_keys
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["announce", "wait_for_announcement"]
+__all__ = ["MOST_KEPT", "announce", "wait_for_announcement"]
 
-_MOST_KEPT = 16
+MOST_KEPT = 16
 """More runners than these need not be woken at once: each takes as many jobs as it has room for."""
 
 
@@ -26,7 +26,7 @@ async def announce(redis: Redis, queue: str) -> None:
     key = redis_keys.announcements(queue)
     async with redis.pipeline(transaction=False) as pipe:
         pipe.lpush(key, "1")
-        pipe.ltrim(key, 0, _MOST_KEPT - 1)
+        pipe.ltrim(key, 0, MOST_KEPT - 1)
         pipe.expire(key, redis_keys.ANNOUNCEMENTS_TTL_S)
         await pipe.execute()
 

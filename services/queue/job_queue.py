@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 
 from services import redis_keys
 from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import new_trace_id
-from services.queue.announcing import announce
+from services.queue.announcing import MOST_KEPT
 from services.queue.outcome import load_outcome
-from services.queue.wire import arq_client
+from services.queue.wire import dump_job
 from services.redis import speaking_plainly
 
 if TYPE_CHECKING:
@@ -30,7 +31,26 @@ JobT = TypeVar("JobT", bound="Job")
 _ENQUEUE_TIMEOUT_S = 2.0
 """A receiver must say 503 while its caller still listens; an enqueue takes 1 ms."""
 
-_ENQUEUE_TRIES = 3
+_WAITS_AT_MOST_MS = 24 * 3600 * 1000
+"""Beyond the time it was put off by, as arq's own."""
+
+# KEYS: job, its result as arq keeps it, its result and progress as we do, queue, announcements. ARGV: job, its id,
+# when it is due (ms), its lifetime (ms), how many announcements are kept (0: none is made) and for how long (s).
+# Puts a job in as arq would, drops what its last run left, wakes a runner; returns 1, or 0 if it waits or runs already.
+_PUT = """
+if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
+redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('PSETEX', KEYS[1], ARGV[4], ARGV[1])
+redis.call('ZADD', KEYS[5], ARGV[3], ARGV[2])
+local kept = tonumber(ARGV[5])
+if kept > 0 then
+  redis.call('LPUSH', KEYS[6], '1')
+  redis.call('LTRIM', KEYS[6], 0, kept - 1)
+  redis.call('EXPIRE', KEYS[6], ARGV[6])
+end
+return 1
+"""
+
 _FIRST_LOOK_S = 0.01
 _SLOWEST_LOOK_S = 0.1
 _DEPTH_PAGE = 1000
@@ -78,7 +98,7 @@ class JobQueue:
     def __init__(self, redis: RedisClient, *, enqueue_timeout_s: float = _ENQUEUE_TIMEOUT_S) -> None:
         """``redis`` stays its owner's, who closes it."""
         self._redis = redis
-        self._arq = arq_client(redis)
+        self._put = redis.register_script(_PUT)
         self._enqueue_timeout_s = enqueue_timeout_s
 
     async def enqueue(self, job: Job, *, defer_s: float = 0) -> bool:
@@ -87,22 +107,31 @@ class JobQueue:
         Sets ``queued_at`` and ``trace_id`` where the caller left them empty.
         """
         job = _stamped(job)
-        with speaking_plainly(self._arq):
+        now_ms, defer_ms = timestamp_ms(), round(defer_s * 1000)
+        payload = {"payload": job.model_dump(mode="json")}
+        keys = [
+            job_key_prefix + job.job_id,
+            result_key_prefix + job.job_id,
+            redis_keys.job_result(job.job_id),
+            redis_keys.job_progress(job.job_id),
+            job.queue,
+            redis_keys.announcements(job.queue),
+        ]
+        wakes = not defer_ms and not self._redis.is_embedded
+        with speaking_plainly(self._redis):  # of a time-out too
             async with asyncio.timeout(self._enqueue_timeout_s):
-                if job.keeps_result and not await self._forget_last_run(job.job_id):
-                    return False
-                for _ in range(_ENQUEUE_TRIES):
-                    if await self._put(job, defer_s):
-                        break
-                    if await self._exists(job.job_id):
-                        return False
-                    # arq says "there already" also when the connection broke between its look and its
-                    # write (redis-py then raises WatchError); believing it would lose the job.
-                else:
-                    raise ServiceUnavailableError("redis", f"Redis at {self._redis.address} drops connections")
-        if not defer_s and not self._redis.is_embedded:
-            await self._announce(job.queue)
-        return True
+                new = await self._put(
+                    keys=keys,
+                    args=[
+                        serialize_job(job.name, (), payload, None, now_ms, serializer=dump_job),
+                        job.job_id,
+                        now_ms + defer_ms,
+                        _WAITS_AT_MOST_MS + defer_ms,
+                        MOST_KEPT if wakes else 0,
+                        redis_keys.ANNOUNCEMENTS_TTL_S,
+                    ],
+                )
+        return bool(new)
 
     async def result(self, job: Job, timeout_s: float) -> Any:  # noqa: ANN401 - any JSON
         """Wait until a job that keeps its result has ended; give the result or raise the error it ended with.
@@ -162,34 +191,8 @@ class JobQueue:
         value = await self._redis.get(redis_keys.job_progress(job_id))
         return Progress(**json.loads(value)) if value is not None else None
 
-    async def aclose(self) -> None:
-        """Let go of the queue's own client; the connection stays its owner's."""
-        await self._arq.aclose()
-
-    async def _put(self, job: Job, defer_s: float) -> bool:
-        asked = await self._arq.enqueue_job(
-            job.name,
-            _job_id=job.job_id,
-            _queue_name=job.queue,
-            _defer_by=defer_s or None,
-            payload=job.model_dump(mode="json"),
-        )
-        return asked is not None
-
-    async def _announce(self, queue: Queue) -> None:
-        with contextlib.suppress(ServiceUnavailableError, TimeoutError):  # the job is in; a runner's next read finds it
-            async with asyncio.timeout(self._enqueue_timeout_s):
-                await announce(self._redis, queue)
-
     async def _exists(self, job_id: str) -> bool:
         return bool(await self._redis.exists(job_key_prefix + job_id))
-
-    async def _forget_last_run(self, job_id: str) -> bool:
-        """Drop what an earlier run of the same job left; False (and nothing dropped) if the job is there now."""
-        if await self._exists(job_id):
-            return False
-        await self._redis.delete(redis_keys.job_result(job_id), redis_keys.job_progress(job_id))
-        return True
 
     async def _too_late(self, job: Job, timeout_s: float) -> ServiceUnavailableError:
         if not any(worker.queue == job.queue for worker in await self.workers()):

@@ -25,7 +25,6 @@ async def test_a_reindex_that_runs_is_shown_with_how_far_it_is(capsys: pytest.Ca
         await queue.report_progress(over.job_id, 7, 7)
         found = await status._reindexing(redis, queue)
     finally:
-        await queue.aclose()
         await redis.aclose()
     assert sorted(found, key=lambda each: -each["done"]) == [
         {"job": "reindex:all:all:full", "done": 120, "total": 404, "note": "sessions"},

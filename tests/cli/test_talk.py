@@ -74,7 +74,6 @@ async def test_who_asks_without_a_worker_is_told_within_seconds(
     try:
         await asyncio.wait_for(ask._say_if_nobody_works(queue), 5)
     finally:
-        await queue.aclose()
         await redis.aclose()
     said = capsys.readouterr()
     assert said.out == ""

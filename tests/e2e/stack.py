@@ -189,7 +189,6 @@ class Stack:
             await queue.enqueue(job)
             return await queue.result(job, within_s)
         finally:
-            await queue.aclose()
             await client.aclose()
 
     async def search(

@@ -101,7 +101,6 @@ async def door(directus_server: DirectusServer, service: Rest) -> AsyncIterator[
             yield Door(http, queue, redis, conference_id, visitors)
     stop.set()
     await task
-    await queue.aclose()
     await client.aclose()
     await directus.aclose()
 

@@ -92,10 +92,8 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[RedisClient]:
 
 
 @pytest.fixture
-async def queue(redis: RedisClient) -> AsyncIterator[JobQueue]:
-    queue = JobQueue(redis)
-    yield queue
-    await queue.aclose()
+def queue(redis: RedisClient) -> JobQueue:
+    return JobQueue(redis)
 
 
 async def test_a_killed_workers_job_is_taken_up_within_four_seconds(redis_server: RedisServer, queue: JobQueue) -> None:

@@ -143,7 +143,6 @@ async def house() -> AsyncIterator[House]:
     queue = JobQueue(redis)
     services = IngestServices(directus, IndexWriter(vectors, embedder), TemplateFacetWriter(), queue, redis)
     yield House(standin, services, embedder, SearchIndex(vectors, embedder))
-    await queue.aclose()
     await redis.aclose()
     await vectors.aclose()
     await directus.aclose()

@@ -94,10 +94,8 @@ class QueuePromises:
         return connect()
 
     @pytest.fixture
-    async def queue(self, redis: RedisClient) -> AsyncIterator[JobQueue]:
-        queue = JobQueue(redis)
-        yield queue
-        await queue.aclose()
+    def queue(self, redis: RedisClient) -> JobQueue:
+        return JobQueue(redis)
 
     async def test_a_job_runs_with_its_payload_and_its_history(self, redis: RedisClient, queue: JobQueue) -> None:
         """The handler gets the job as it was asked for, the attempt's number and when it was asked for."""

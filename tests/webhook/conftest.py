@@ -137,7 +137,6 @@ async def opened_door(**changes: Any) -> AsyncIterator[Door]:  # noqa: ANN401 - 
             yield Door(http, app, standin, queue, redis, server, vectors, settings)
     finally:
         server.connected = True
-        await queue.aclose()
         await redis.aclose()
         await directus.aclose()
 
