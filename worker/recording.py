@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from services import redis_keys
 from services.errors import ErleahError, ProviderError
@@ -56,7 +57,7 @@ MAX_BYTES = 256 * 1024
 """Compressed. A turn of the sample conference takes 1 to 25 kB (measured, six questions); a larger one is not kept."""
 MAX_UNPACKED_BYTES = 8 * 1024 * 1024
 """What a recording may unpack to: who can write to Redis must not be able to fill an operator's memory."""
-MAX_READ_CHARS = 128 * 1024
+MAX_READ_BYTES = 128 * 1024
 """Of one read: a conference's row with the times and rooms of 1,000 sessions."""
 PATIENCE_S = 1.0
 """The turn is over for its visitor; its worker slot does not wait longer for Redis."""
@@ -286,7 +287,7 @@ class _Reading:
         self._reads = reads
 
     def note(self, asked: str, found: Any) -> None:  # noqa: ANN401 - any JSON
-        if self._is_on() and len(json.dumps(found, default=str)) <= MAX_READ_CHARS:
+        if self._is_on() and len(to_json(found, fallback=str)) <= MAX_READ_BYTES:
             self._reads[asked] = Read(asked=asked, found=found)
 
 

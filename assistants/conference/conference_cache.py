@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -71,9 +72,15 @@ async def _cached(conference_id: str, toolbox: Toolbox) -> tuple[ConferenceFacts
     except ErleahError:
         return None, None
     try:
-        return (ConferenceFacts.model_validate_json(saved) if saved else None), mark or b""
+        return (_read(saved) if saved else None), mark or b""
     except ValidationError:  # another version wrote it; it is written over
         return None, mark or b""
+
+
+@lru_cache(maxsize=16)
+def _read(saved: bytes) -> ConferenceFacts:
+    """What was kept; a thousand turns read the same, and need not make the same of it a thousand times."""
+    return ConferenceFacts.model_validate_json(saved)
 
 
 async def _keep(facts: ConferenceFacts, mark: bytes, toolbox: Toolbox) -> None:

@@ -64,6 +64,24 @@ class _Lease:
     due_ms: int
 
 
+# KEYS: queue, then a lease for each candidate. ARGV: now and the lease's length (ms), then each one's id and token.
+# Returns when each was due, false for one that is held, put off, or has ended since the queue was read. Nobody else
+# reads of a leased one that it is due before its lease lapses.
+_LEASE = """
+local due = {}
+for at = 2, #KEYS do
+  local id, token = ARGV[2 * at - 1], ARGV[2 * at]
+  local score = redis.call('ZSCORE', KEYS[1], id)
+  due[at - 1] = false
+  if score and tonumber(score) <= tonumber(ARGV[1]) and redis.call('SET', KEYS[at], token, 'NX', 'PX', ARGV[2]) then
+    redis.call('ZADD', KEYS[1], 'XX', ARGV[1] + ARGV[2], id)
+    due[at - 1] = score
+  end
+end
+return due
+"""
+
+
 class LeasedWorker(Worker):
     """Takes due jobs of one queue, holds them by leases, runs them with arq.
 
@@ -100,6 +118,7 @@ class LeasedWorker(Worker):
         self._reader = reader  # reads the queue and waits for announcements, and does nothing else
         self.in_progress_timeout_s = lease_s
         self._lease_ms = int(lease_s * 1000)
+        self._lease = pool.register_script(_LEASE)
         self._worker_id = worker_id
         self._run_number = 0
         self._next_due_ms: float | None = None
@@ -223,35 +242,23 @@ class LeasedWorker(Worker):
             await self._insist(lambda: end(job_id, result_data))
 
     async def _take(self, candidates: Sequence[bytes]) -> list[tuple[str, _Lease]]:
-        """Lease those candidates that are still free and due.
-
-        The score is read after the lease is set and on the same connection: who ends a job removes both
-        in one transaction, so a job that ended since we read the queue shows here without a score.
-        """
+        """Lease those candidates that are still free and due."""
         leases = {job_id: self._new_token() for job_id in candidates}
-        async with self.pool.pipeline(transaction=False) as pipe:
-            for job_id, token in leases.items():
-                pipe.set(_in_progress(job_id), token, nx=True, px=self._lease_ms)
-                pipe.zscore(self.queue_name, job_id)
-            answers = await pipe.execute()
         now_ms = timestamp_ms()
+        scores: list[bytes | None] = await self._lease(
+            keys=[self.queue_name, *map(_in_progress, leases)],
+            args=[now_ms, self._lease_ms, *(part for lease in leases.items() for part in lease)],
+        )
         taken: list[tuple[str, _Lease]] = []
-        stale: list[bytes] = []
-        for (job_id, token), got_it, score in zip(leases.items(), answers[::2], answers[1::2], strict=True):
-            if not got_it:
+        for (job_id, token), score in zip(leases.items(), scores, strict=True):
+            if score is None:
                 continue
-            if score is None or score > now_ms:
-                stale.append(job_id)
-            elif (name := _decoded(job_id)) is None:
+            due_ms = float(score)
+            if (name := _decoded(job_id)) is None:
                 log.error("job_refused", job_id=repr(job_id), reason="its id is not UTF-8")
                 await self.pool.zrem(self.queue_name, job_id)
             else:
-                taken.append((name, _Lease(token, int(score) if math.isfinite(score) else now_ms)))
-        if stale:
-            await self.pool.delete(*map(_in_progress, stale))
-        if taken:
-            lapse_ms = timestamp_ms() + self._lease_ms
-            await self.pool.zadd(self.queue_name, {name: lapse_ms for name, _ in taken}, xx=True)
+                taken.append((name, _Lease(token, int(due_ms) if math.isfinite(due_ms) else now_ms)))
         return taken
 
     def _begin(self, job_id: str, lease: _Lease) -> None:
