@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import uvloop
+
 from services.directus.client import Directus
 from services.errors import ConfigurationError
 from services.logging import configure_logging, get_logger
@@ -123,7 +125,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings)
-        asyncio.run(_until_signal(settings))
+        uvloop.run(_until_signal(settings))
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1

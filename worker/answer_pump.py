@@ -43,8 +43,8 @@ STATUS_CHECK_S = 0.4
 """An answer whose model is silent is looked at this often, so that a stop is seen within a second."""
 CHECK_HOLDS_S = 0.5
 """How old the answer "still ours" may be when a write is sent; leases last 3 s at least."""
-JUST_SEEN_S = 0.02
-"""A row made or written so recently is not looked at before its last write: a look's own answer is as old by then."""
+JUST_MADE_S = 0.02
+"""A row made so recently is not looked at before its last write: a look's own answer is as old by then."""
 
 
 class AnswerPump:
@@ -197,6 +197,6 @@ def _is_unsure(stream: AnswerStream) -> bool:
     """
     now = time.monotonic()
     unseen_for = now - stream.last_seen_at
-    is_last_word = stream.final is not None and unseen_for > JUST_SEEN_S
+    is_just_made = not stream.writes and unseen_for <= JUST_MADE_S
     cut_off = not stream.is_confirmed and now - stream.last_looked_at >= STATUS_CHECK_S
-    return is_last_word or cut_off or unseen_for > TURN_LEASE_TTL_S
+    return (stream.final is not None and not is_just_made) or cut_off or unseen_for > TURN_LEASE_TTL_S

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import uvloop
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from assistants.interface import Toolbox
@@ -220,7 +221,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings)
-        asyncio.run(_until_signal(settings))
+        uvloop.run(_until_signal(settings))
     except ErleahError as error:
         sys.stderr.write(f"{error}\n")
         return 1
