@@ -29,7 +29,7 @@ WAIT_S = 30.0
 )
 @click.option(
     "--mode",
-    type=click.Choice([each.value for each in SearchMode]),
+    type=click.Choice([SearchMode.AUTO.value, SearchMode.FACETED.value, SearchMode.MASTER.value]),
     help="Ask the index alone, with the words as they are; without it times and places are understood as a turn does.",
 )
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CONFIGURATIONS", "ask_with"]
 
-CONFIGURATIONS = ("master", "faceted", "bm25", "auto")
-"""Whole profiles; facets by the published formula; words alone; the default."""
+CONFIGURATIONS = ("master", "faceted", "words", "bm25", "auto")
+"""Whole profiles; facets by the published formula; the index's sparse vectors alone; textbook BM25; the default."""
 
 _K1, _B = 1.2, 0.75
 """BM25's usual values (Robertson and Zaragoza 2009, 4.3)."""
@@ -32,7 +32,11 @@ _K1, _B = 1.2, 0.75
 def ask_with(
     configuration: str, index: SearchIndex, vectors: Vectors
 ) -> Callable[[SearchQuery], Awaitable[SearchResult]]:
-    """The public search in the configuration's mode; BM25 is no mode, and reads the same index beside it."""
+    """The public search in the configuration's mode.
+
+    BM25 is no mode, and reads the same index beside it. The index's sparse vectors say which words a text has, and are
+    asked with BM25's weights; how often each word stands in a text they don't say, for ``auto`` would not use it.
+    """
     if configuration == "bm25":
         return _Bm25(vectors).search
     mode = SearchMode(configuration)

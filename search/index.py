@@ -166,8 +166,14 @@ class SearchIndex:
         return all(now - self._checked_at.get(name, float("-inf")) < _CHECKED_FOR_S for name in names_of([entity_type]))
 
     async def _by_one(self, query: SearchQuery, vector: list[float]) -> list[Found]:
-        """Modes ``master`` and ``faceted``: one search, one formula."""
+        """All modes but ``auto``: one search, one formula."""
         where, limit = _conditions(query), query.limit
+        if query.mode is SearchMode.WORDS:
+            wording = await self._wording(query, query.text[:_MAX_QUESTION_CHARS])
+            if not wording.weights:
+                return []
+            hits = await self._vectors.search(Nearest(master_name(query.entity_type), wording.weights, limit, where))
+            return ranked_by_master(hits, limit)
         if query.mode is SearchMode.MASTER:
             name = master_name(query.entity_type)
             hits = await self._vectors.search(Nearest(name, vector, limit, where, self._thresholds.master))

@@ -19,11 +19,15 @@ class EntityType(StrEnum):
 
 
 class SearchMode(StrEnum):
-    """``master``: whole profiles; ``faceted``: aspect by aspect, scored as published; ``auto``: the best we know."""
+    """``master``: whole profiles; ``faceted``: aspect by aspect, scored as published; ``auto``: the best we know.
+
+    ``words`` is what profiles share with the question word for word, without any meaning: to compare with.
+    """
 
     AUTO = "auto"
     FACETED = "faceted"
     MASTER = "master"
+    WORDS = "words"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ async def test_the_default_is_silent_and_speaks_as_it_did(now: dict[str, Scores]
     assert not is_worse(silent, {key: before["silent"][key] for key in OF_KIND["unanswerable"]})
 
 
-@pytest.mark.parametrize("other", ["master", "faceted", "bm25"])
+@pytest.mark.parametrize("other", ["master", "faceted", "words", "bm25"])
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_default_that_lost_what_it_won_would_be_noticed(
     other: str, now: dict[str, Scores], before: Scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,14 @@ def ask(mode: SearchMode = SearchMode.MASTER, **more: Any) -> SearchQuery:  # no
     return SearchQuery(**(wanted | more))
 
 
+_BY_MEANING = (SearchMode.AUTO, SearchMode.FACETED, SearchMode.MASTER)
+
+
 def ids(result: SearchResult) -> list[int]:
     return [int(found.entity_id[-12:]) for found in result.results]
 
 
-@pytest.mark.parametrize("mode", list(SearchMode))
+@pytest.mark.parametrize("mode", _BY_MEANING)
 async def test_a_conference_sees_its_own_only(
     mode: SearchMode, index: SearchIndex, fill: Fill, entity: MakeEntity
 ) -> None:
@@ -51,7 +55,7 @@ async def test_a_conference_sees_its_own_only(
     assert (unknown.results, unknown.mode) == ((), mode)
 
 
-@pytest.mark.parametrize("mode", list(SearchMode))
+@pytest.mark.parametrize("mode", _BY_MEANING)
 async def test_types_do_not_mix(mode: SearchMode, index: SearchIndex, fill: Fill, entity: MakeEntity) -> None:
     """A search of speakers gives speakers."""
     await fill(entity(1), entity(2, kind=EntityType.SPEAKERS), entity(3, kind=EntityType.EXHIBITORS))
@@ -59,6 +63,23 @@ async def test_types_do_not_mix(mode: SearchMode, index: SearchIndex, fill: Fill
         result = await index.search(ask(mode, entity_type=kind))
         assert ids(result) in ([number], [] if mode is SearchMode.FACETED else [number])
         assert {found.entity_type for found in result.results} <= {kind}
+
+
+async def test_words_alone_find_what_shares_them_and_nothing_else(
+    index: SearchIndex, fill: Fill, entity: MakeEntity
+) -> None:
+    """By the share of the question's words, the rarer ones weighing more; within one conference and its limit."""
+    await fill(
+        entity(1, master="cos=0.1 Testing databases"),
+        entity(2, master="cos=0.9 Testing"),
+        entity(3, master="cos=0.9 Gardening"),
+        entity(4, conference="c2", master="cos=0.9 Testing databases"),
+    )
+    words = ask(SearchMode.WORDS, text="Which talks are about testing databases?")
+    assert ids(await index.search(words)) == [1, 2]
+    assert ids(await index.search(replace(words, limit=1))) == [1]
+    assert ids(await index.search(replace(words, text="What about knitting?"))) == []
+    assert ids(await index.search(replace(words, text="And of the?"))) == []
 
 
 async def test_faceted_is_the_published_formula_to_the_number(
@@ -165,7 +186,7 @@ async def test_exhibitors_and_speakers_have_no_times_to_be_filtered_by(
 async def test_at_most_the_limit_and_a_limit_within_bounds(index: SearchIndex, fill: Fill, entity: MakeEntity) -> None:
     """Best first, cut at the limit; 0 and 101 are refused by name."""
     await fill(*[entity(n, master=f"cos=0.{n}", facets={"why_attend": f"cos=0.{n}"}) for n in range(1, 10)])
-    for mode in SearchMode:
+    for mode in _BY_MEANING:
         assert ids(await index.search(ask(mode, limit=3))) == [9, 8, 7]
     for limit in (0, 101):
         with pytest.raises(InvalidInputError, match="limit"):
