@@ -20,8 +20,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
+
+import httpx
 
 from bench.figure import Figure, table
 from evals.conference import SAMPLE, conference_id_of, indexed, judged
@@ -92,6 +94,7 @@ async def _measure(url: str, conferences: int, scale: float) -> list[Figure]:
     writer = IndexWriter(vectors, embedder)
     ids = [str(uuid5(_NAMESPACE, f"conference {number}")) for number in range(conferences)]
     texts = 0
+    size: list[Figure] = []
     try:
         began = time.perf_counter()
         for number, conference_id in enumerate(ids):
@@ -103,6 +106,8 @@ async def _measure(url: str, conferences: int, scale: float) -> list[Figure]:
             print(f"{number + 1} of {conferences} conferences, {texts} texts", file=sys.stderr)
         took = time.perf_counter() - began
         points = sum([await vectors.count(name) for name in ALL_NAMES])
+        if not vectors.is_embedded:
+            size.append(await _server_figure(url))
         index = SearchIndex(vectors, embedder)
         await _search_all(index, asked[:3], ids[:1], at_once=1)  # what is read once is read now
         alone = await _search_all(index, asked, ids, at_once=1)
@@ -119,6 +124,7 @@ async def _measure(url: str, conferences: int, scale: float) -> list[Figure]:
         Figure("search: points in the index", points, ""),
         Figure("search: build", took, "s"),
         Figure("search: texts built", texts / took if took else None, "texts/s"),
+        *size,
     ]
     for name, taken in (("alone", alone), (f"{AT_ONCE} at once", crowded)):
         cuts = statistics.quantiles(taken, n=100)
@@ -142,6 +148,30 @@ async def _search_all(
             return 1000 * (time.perf_counter() - began)
 
     return list(await asyncio.gather(*(one(place, question) for place, question in enumerate(asked))))
+
+
+async def _server_figure(url: str) -> Figure:
+    """The size of the six collections by the server's own estimate, other conferences' parts of them included.
+
+    Of its telemetry: ``vectors_size_bytes`` and ``payloads_size_bytes`` of each shard (``LocalShardTelemetry``).
+    """
+    key = os.environ.get("QDRANT_API_KEY")
+    async with httpx.AsyncClient(timeout=60, headers={"api-key": key} if key else None) as client:
+        reply = await client.get(f"{url.rstrip('/')}/telemetry", params={"details_level": 3})
+    size = indexed_bytes(reply.json()) if reply.is_success else None  # a key may be kept from reading telemetry
+    return Figure("search: index, as the server estimates it", None if size is None else size / 1_000_000, "MB")
+
+
+def indexed_bytes(telemetry: Any) -> int | None:  # noqa: ANN401 - JSON
+    """What the index's collections take; None where the server does not tell."""
+    sizes = [
+        local.get("vectors_size_bytes", 0) + local.get("payloads_size_bytes", 0)
+        for collection in telemetry["result"]["collections"].get("collections") or ()
+        if str(collection.get("id", "")).startswith(ALL_NAMES)
+        for shard in collection.get("shards") or ()
+        if (local := shard.get("local")) and "vectors_size_bytes" in local
+    ]
+    return sum(sizes) if sizes else None
 
 
 def _folder_bytes(folder: Path) -> int:
