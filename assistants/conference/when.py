@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assistants.conference.when_days import DayHit, find_days
 from assistants.conference.when_hours import DAY, EVENING, HourHit, Window, find_hours
-from assistants.conference.when_not import days_but, excluded_from, goes_on, windows_but
+from assistants.conference.when_not import days_but, excluded_from, goes_on, parts_of, windows_but
 from assistants.conference.when_spoken import in_figures
+from assistants.conference.when_topics import without_topics
 from assistants.conference.when_words import TIME_WORDS, TimeWords
 from search.query import TimeRange
 
@@ -73,24 +74,33 @@ def parse_times(text: str, facts: ConferenceFacts, now: datetime, language: str 
     text = in_figures(_COMPOUND.sub(r"\1 \2", text[:_TEXT_CHARS]), language)
     here = facts.local_now(now)
     spans: list[tuple[int, int]] = []
-    relative, left = _relative(text, here, language, spans)
+    relative, kind, left = _relative(without_topics(text), here, language, spans)
     days = find_days(left, facts, here.date(), language)
     for day in days:
         left = left[: day.start] + "\0" * (day.end - day.start) + left[day.end :]
-    hours = [hit for hit in find_hours(left, language) if hit.anchor is None or _is_known(hit, facts)]
+    hours = [hit for hit in find_hours(left, language) if not hit.anchors or _is_known(hit, facts)]
     days, not_days = _apart(days, text, language)
     hours, not_hours = _apart(hours, text, language)
     of_days = [(hit.start, hit.end) for hit in (*days, *not_days)]
     of_hours = [(hit.start, hit.end) for hit in (*hours, *not_hours)]
     spans += of_days + of_hours
+    not_parts: dict[date, list[HourHit]] = {}
     if not_days:
-        # "Not Friday morning" leaves out the whole of Friday rather than asking for all mornings.
-        hours = [hit for hit in hours if all(text[one.end : hit.start].strip() for one in not_days)]
-        excluded = [day for hit in not_days for day in hit.days]
+        parts = parts_of(not_days, hours, text)
+        hours = [hit for hit in hours if not any(hit in some for some in parts)]
+        not_parts = {day: some for hit, some in zip(not_days, parts, strict=True) for day in hit.days if some}
+        excluded = [day for hit, some in zip(not_days, parts, strict=True) for day in hit.days if not some]
         every = [day.day for day in facts.days]
         left_over = days_but(every, [day for hit in days for day in hit.days], excluded, here.date())
         days = [replace(not_days[0], days=tuple(left_over))]
-    ranges = relative or _together(_Said(days, hours, not_hours), facts, here, running=facts.is_running(now))
+    ranges = [
+        _range(day, piece, here)
+        for day, window in _together(_Said(days, hours, not_hours), facts, here, running=facts.is_running(now))
+        for piece in windows_but(_windows(not_parts.get(day, []), facts, day, here), window)
+    ]
+    if relative is not None:
+        # "From now until 5" and "later on Friday" have a second time; what else counts from now stands alone.
+        ranges = (_since(here, ranges) if kind == "later" else []) or [relative]
     said = (_LEAD.sub("", text[start:end].strip(" ,")) for start, end in sorted(spans))
     return Times(
         tuple(dict.fromkeys(ranges)),
@@ -116,16 +126,25 @@ def _apart(hits: list[Hit], text: str, language: str) -> tuple[list[Hit], list[H
     return wanted, not_wanted
 
 
-def _relative(text: str, now: datetime, language: str, spans: list[tuple[int, int]]) -> tuple[list[TimeRange], str]:
-    """Times that count from this minute: "now", "in the next two hours", "later today"."""
+def _since(now: datetime, ranges: list[TimeRange]) -> list[TimeRange]:
+    return [replace(span, start=max(span.start or now, now)) for span in ranges if span.end is None or span.end > now]
+
+
+def _relative(
+    text: str, now: datetime, language: str, spans: list[tuple[int, int]]
+) -> tuple[TimeRange | None, str, str]:
+    """A time that counts from this minute ("now", "in the next two hours", "later today"), its kind, and what is left.
+
+    The kind is that of ``_relative_rules_of``.
+    """
     for pattern, kind, words in _relative_rules(language):
         match = pattern.search(text)
         if match is None:
             continue
         spans.append(match.span())
         left = text[: match.start()] + "\0" * (match.end() - match.start()) + text[match.end() :]
-        return [_relative_range(match, kind, words, now)], left
-    return [], text
+        return _relative_range(match, kind, words, now), kind, left
+    return None, "", text
 
 
 def _relative_range(match: re.Match[str], kind: str, words: TimeWords, now: datetime) -> TimeRange:
@@ -137,6 +156,8 @@ def _relative_range(match: re.Match[str], kind: str, words: TimeWords, now: date
             return TimeRange(now, now + SOON)
         case "later":
             return TimeRange(now, midnight)
+        case "earlier":
+            return TimeRange(midnight - timedelta(days=1), now)
         case _:
             said = (match["n"] or "1").lower()
             count = int(said) if said.isdigit() else words.numbers[said]
@@ -162,27 +183,26 @@ def _relative_rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
     yield rf"(?:{words.coming})\s*(?:(?P<n>\d{{1,3}}|{numbers})\s+)?(?:{words.minutes})", "next minutes"
     yield rf"(?:{words.inside})\s+(?P<n>\d{{1,3}}|{numbers})\s+(?:{words.hours})", "in hours"
     yield rf"(?:{words.inside})\s+(?P<n>\d{{1,3}}|{numbers})\s+(?:{words.minutes})", "in minutes"
+    yield words.earlier, "earlier"
     yield words.later, "later"
     yield words.now, "now"
     yield words.soon, "soon"
 
 
-def _together(said: _Said, facts: ConferenceFacts, now: datetime, *, running: bool) -> list[TimeRange]:
+def _together(said: _Said, facts: ConferenceFacts, now: datetime, *, running: bool) -> list[tuple[date, Window]]:
     days, hours, not_hours = said.days, said.hours, said.not_hours
     if not days and not hours and not not_hours:
         return []
     if not_hours and not hours:
         named = [day for hit in days for day in hit.days] or _days_unsaid(not_hours, facts, now, running=running)
-        return [
-            _range(day, window, now) for day in named for window in windows_but(_windows(not_hours, facts, day, now))
-        ]
+        return [(day, window) for day in named for window in windows_but(_windows(not_hours, facts, day, now))]
     if not hours:
-        return [_range(day, DAY, now) for hit in days for day in hit.days]
+        return [(day, DAY) for hit in days for day in hit.days]
     if not days:
         chosen = _days_unsaid(hours, facts, now, running=running)
-        return [_range(day, window, now) for day in chosen for window in _windows(hours, facts, day, now)]
+        return [(day, window) for day in chosen for window in _windows(hours, facts, day, now)]
     return [
-        _range(day, window, now)
+        (day, window)
         for hit, of_hit in _pairs(days, hours)
         for day in hit.days
         for window in (_windows(of_hit, facts, day, now) or [DAY])
@@ -258,6 +278,7 @@ def _range(day: date, window: Window, now: datetime) -> TimeRange:
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
     for start, end in sorted(spans, reverse=True):
-        text = f"{text[:start]} {text[end:]}"
+        after = re.sub(r"^['\u2019]s\b", "", text[end:])  # "today's talks"
+        text = f"{text[:start]} {after}"
     text = re.sub(r"\s+([?!.,;:])", r"\1", re.sub(r"\s+", " ", text))
     return text.strip(" ,;")

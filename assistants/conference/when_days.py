@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["DayHit", "find_days"]
 
 _SATURDAY = 5
+_OF_MONTH = {"en": r"the\s+(?P<d>\d{1,2})(?:st|nd|rd|th)", "es": r"d[ií]a\s+(?P<d>\d{1,2})"}
+"""A day of the month without its month; other languages say it as they say any number."""
 _MOST_AHEAD = 6
 """Days ahead that are counted: "in 3 days" is said, "in 300 days" is another thing."""
 
@@ -142,6 +144,15 @@ def _rules_of(words: TimeWords) -> Iterator[_Rule]:
         lambda match, calendar: calendar.span(_which(match, "w"), _which(match, "v")),
     )
     yield from _from_and_until(words, rule, weekdays("w"))
+    # "Friday 12" is a date where the two agree; "Friday 12 to 3" and "Friday 12 pm" are hours. What is
+    # both "to" and "at" (French "vendredi 12 à 15h") is "at" here.
+    hours = rf"\w|[:.]\d|\s?(?:{words.pm}|{words.clock})(?!\w)|\s*(?!(?:{words.at})\s)(?:{words.to})\s*\d"
+    yield rule(
+        rf"(?:{weekdays('w')}),?\s+(?:(?:the|den|le|el)\s+)?(?P<d>\d{{1,2}})(?:{words.ordinal_number}|\.)?(?!{hours})",
+        lambda match, calendar: tuple(
+            day for day in calendar.numbered(int(match["d"])) if day.weekday() == _which(match, "w")
+        ),
+    )
     yield rule(weekdays("w"), lambda match, calendar: calendar.weekday(_which(match, "w")))
     yield rule(words.weekend, lambda _, calendar: calendar.weekday(_SATURDAY) + calendar.weekday(_SATURDAY + 1))
     yield rule(
@@ -164,8 +175,8 @@ def _rules_of(words: TimeWords) -> Iterator[_Rule]:
         rf"(?P<n1>\d){words.ordinal_number}\s*(?:{words.day})|(?:{words.day})\s*#?(?P<n2>\d|{numbers})",
         lambda match, calendar: calendar.nth(count(match)),
     )
-    if words.code == "en":
-        yield rule(r"the\s+(?P<d>\d{1,2})(?:st|nd|rd|th)", lambda match, calendar: calendar.numbered(int(match["d"])))
+    if words.code in _OF_MONTH:
+        yield rule(_OF_MONTH[words.code], lambda match, calendar: calendar.numbered(int(match["d"])))
 
 
 def _from_and_until(words: TimeWords, rule: Callable[[str, Reader], _Rule], weekdays: str) -> Iterator[_Rule]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from assistants.conference.when_anchors import Anchor, find_anchors
+from assistants.conference.when_anchors import Anchor, anchor_in, find_anchors, things
 from assistants.conference.when_words import TIME_WORDS, TimeWords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from assistants.conference.facts import ConferenceDay
 
@@ -45,7 +45,7 @@ _LAST_MINUTE = 59
 class HourHit:
     """Where in the text a part of the day is named, and which.
 
-    ``window`` is fixed, or ``anchor`` says how it lies to that day's lunch, break or keynote. A ``bare``
+    Of ``window`` is meant what lies as ``anchors`` say to that day's lunch, break or keynote. A ``bare``
     hour named no half of the day; the part of the day beside it may. ``today`` and ``every`` say which
     days are meant when none is named ("this morning", "every morning").
     """
@@ -53,29 +53,46 @@ class HourHit:
     start: int
     end: int
     window: Window = DAY
-    anchor: Anchor | None = None
+    anchors: tuple[Anchor, ...] = ()
     bare: bool = False
     today: bool = False
     every: bool = False
 
     def on(self, day: ConferenceDay, minute: int = 0) -> Window | None:
         """The window on one day, None when that day has nothing of the kind; ``minute`` is its now."""
-        return self.anchor.on(day, minute) if self.anchor else self.window
+        begin, end = self.window
+        for anchor in self.anchors:
+            window = anchor.on(day, minute)
+            if window is None:
+                return None
+            begin, end = max(begin, window[0]), min(end, window[1])
+        return (begin, end) if begin < end else None
 
 
 def find_hours(text: str, language: str) -> list[HourHit]:
     """Every naming of a part of a day in ``text``, by position."""
-    hits = [HourHit(start, end, anchor=anchor) for start, end, anchor in find_anchors(text, language)]
-    left = text
-    for hit in hits:
-        left = left[: hit.start] + "\0" * (hit.end - hit.start) + left[hit.end :]
-    for pattern, kind in _rules(language):
-        for match in pattern.finditer(left):
+    ranges, left = _read(text, _rules(_ranges_of, language), language)
+    anchored = [HourHit(start, end, anchors=(anchor,)) for start, end, anchor in find_anchors(left, language)]
+    for hit in anchored:
+        left = _blanked(left, hit.start, hit.end)
+    others, _ = _read(left, _rules(_rules_of, language), language)
+    return sorted(ranges + anchored + others, key=lambda hit: hit.start)
+
+
+def _read(text: str, rules: Iterable[tuple[re.Pattern[str], str]], language: str) -> tuple[list[HourHit], str]:
+    """What the rules find, and the text without it."""
+    hits: list[HourHit] = []
+    for pattern, kind in rules:
+        for match in pattern.finditer(text):
             found = _hit(match, kind, language)
             if found is not None:
                 hits.append(found)
-                left = left[: match.start()] + "\0" * (match.end() - match.start()) + left[match.end() :]
-    return sorted(hits, key=lambda hit: hit.start)
+                text = _blanked(text, match.start(), match.end())
+    return hits, text
+
+
+def _blanked(text: str, start: int, end: int) -> str:
+    return text[:start] + "\0" * (end - start) + text[end:]
 
 
 _PARTS: dict[str, Window] = {
@@ -89,27 +106,54 @@ _PARTS: dict[str, Window] = {
 
 
 @cache
-def _rules(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+def _rules(
+    rules_of: Callable[[TimeWords], Iterator[tuple[str, str]]], language: str
+) -> tuple[tuple[re.Pattern[str], str], ...]:
     codes = (language, "en") if language in TIME_WORDS and language != "en" else ("en",)
     return tuple(
-        (re.compile(pattern, re.IGNORECASE), kind) for code in codes for pattern, kind in _rules_of(TIME_WORDS[code])
+        (re.compile(pattern, re.IGNORECASE), kind) for code in codes for pattern, kind in rules_of(TIME_WORDS[code])
     )
+
+
+def _ranges_of(words: TimeWords) -> Iterator[tuple[str, str]]:
+    """Rules for what has two ends; each is a time of day, noon, or a thing on the programme."""
+    clock, last_clock = _clock(words, "1"), _clock(words, "2")
+    first, noon = rf"(?:{clock}|(?P<noon1>{words.noon})|{things(words.code, '1')})", rf"(?P<noon2>{words.noon})"
+    last = rf"(?:{last_clock}|{noon}|{things(words.code, '2')})(?![\w.:])"
+    # "Python 3 - keynote": a dash parts other things too, so it joins figures only.
+    to = rf"(?![-\u2013\u2014])(?:{words.to})\s+"
+    yield rf"(?<!\w)(?:{words.between})\s+{first}\s+(?:{words.and_})\s+{last}", "range"
+    yield rf"(?<!\w)(?:{words.since})\s+{first}\s*(?:{words.to})\s*{last}", "range"
+    yield rf"(?<![\w.:-]){clock}\s*{to}(?:{noon}|{things(words.code, '2')})(?!\w)", "range"
+    # French and Spanish have one word for "to" and "at".
+    yield rf"(?<!\w)(?P<noon1>{words.noon})\s+(?!(?:{words.at})\s){to}{last_clock}(?![\w.:])", "range"
+    yield _bare_range(words), "range"
+    # Without "from" or a day it needs a colon or am/pm: "3-4" alone may be anything.
+    yield rf"(?<![\w.:-]){clock}\s*(?:{words.to})\s*{last_clock}(?![\w.:-])", "plain range"
 
 
 def _rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
     lead = rf"(?:\b(?:{words.every}|{words.lead})\s+)*"
-    first, second = _clock(words, "1"), _clock(words, "2")
-    yield rf"(?<!\w)(?:{words.between})\s+{first}\s+(?:{words.and_})\s+{second}(?![\w.:])", "range"
-    yield rf"(?<!\w)(?:{words.since})\s+{first}\s*(?:{words.to})\s*{second}(?![\w.:])", "range"
-    # Without "from" it needs a colon or am/pm: "3-4" alone may be anything.
-    yield rf"(?<![\w.:-]){first}\s*(?:{words.to})\s*{second}(?![\w.:-])", "plain range"
-    yield rf"(?<!\w)(?:{words.before})\s+(?:{first}|(?P<noon>{words.noon}))(?![\w:]|\.\d)", "before"
-    yield rf"(?<!\w)(?:{words.after}|{words.since})\s+(?:{first}|(?P<noon>{words.noon}))(?![\w:]|\.\d)", "after"
-    yield rf"(?<!\w)(?:{words.at})\s*(?:{first}|(?P<noon>{words.noon}))(?![\w:%]|\.\d)", "at"
-    yield rf"(?<![\w.:]){first}(?![\w.:])", "plain at"
+    clock = _clock(words, "1")
+    moment = rf"(?:{clock}|(?P<noon1>{words.noon}))"
+    # "From 2 pm on" at the end; "from 2 pm on Rust" is about Rust.
+    onwards = rf"(?:\s+(?:{words.onwards})(?!\w)|\s+(?:on|an)(?=\s*(?:$|[?!.,;])))"
+    yield rf"(?<!\w)(?:{words.before})\s+{moment}(?![\w:]|\.\d)", "before"
+    yield rf"(?<!\w)(?:{words.after}|{words.since})\s+{moment}(?![\w:]|\.\d){onwards}?", "after"
+    yield rf"(?<![\w.:]){clock}{onwards}", "plain after"
+    yield rf"(?<!\w)(?:{words.at})\s*{moment}(?![\w:%]|\.\d)", "at"
+    yield rf"(?<![\w.:]){clock}(?![\w.:])", "plain at"
     for name in ("early", "late_afternoon", "tonight", "evening", "afternoon", "morning"):
         yield rf"{lead}(?<![\w'])(?:{getattr(words, name)})(?!\w)", name
-    yield rf"{lead}(?<![\w'])(?P<noon>{words.noon})(?!\w)", "at"
+    yield rf"{lead}(?<![\w'])(?P<noon1>{words.noon})(?!\w)", "at"
+    yield _bare_range(words), "range"  # "Friday afternoon 2-4"
+
+
+def _bare_range(words: TimeWords) -> str:
+    """Bare figures right after a day or a part of it, which were blanked: "Thursday 9-11"."""
+    lengths = rf"[\s-](?:{words.hours}|{words.minutes})(?!\w)"  # "Friday 10-15 minute talks"
+    figures = rf"{_clock(words, '1')}\s*(?:{words.to})\s*{_clock(words, '2')}"
+    return rf"(?:(?<=\0\s)|(?<=\0[,:]\s)){figures}(?![\w.:]|{lengths})"
 
 
 def _clock(words: TimeWords, tag: str) -> str:
@@ -132,24 +176,33 @@ def _hit(match: re.Match[str], kind: str, language: str) -> HourHit | None:
     window = _window(groups, kind)
     if window is None:
         return None
-    bare = not any(groups.get(name) for name in ("noon", "p1", "m1", "c1"))
-    return HourHit(start, end, window, bare=bare and not kind.endswith("range"))
+    if kind.endswith("range"):
+        ends = anchor_in(groups, "1", "since"), anchor_in(groups, "2", "up to")
+        return HourHit(start, end, window, tuple(anchor for anchor in ends if anchor))
+    return HourHit(start, end, window, bare=not any(groups.get(name) for name in ("noon1", "p1", "m1", "c1")))
 
 
 def _window(groups: dict[str, str | None], kind: str) -> Window | None:
     """The minutes meant; None when the figures are no time of day."""
-    half = groups.get("p1") or groups.get("p2")
-    first = NOON if groups.get("noon") else _minute(groups.get("h1"), groups.get("m1"), half)
+    first = _moment(groups, "1", groups.get("p1") or groups.get("p2"), DAY[0])
     if first is None:
         return None
     if kind.endswith("range"):
-        last = _minute(groups["h2"], groups["m2"], groups["p2"])
+        last = _moment(groups, "2", groups.get("p2"), DAY[1])
         if last is not None and last <= first and first >= _HALF_DAY * 60:
             first -= _HALF_DAY * 60  # "11 - 1 pm": the half of the day belongs to the second
         return (first, last) if last is not None and last > first else None
     if kind == "before":
         return 0, first
-    return (first, DAY[1]) if kind == "after" else (max(first - AT_BEFORE, 0), first + AT_AFTER)
+    return (first, DAY[1]) if kind.endswith("after") else (max(first - AT_BEFORE, 0), first + AT_AFTER)
+
+
+def _moment(groups: dict[str, str | None], tag: str, half: str | None, unsaid: int) -> int | None:
+    """Minutes after midnight, ``unsaid`` where a thing on the programme stands; None when it is no time of day."""
+    if groups.get("noon" + tag):
+        return NOON
+    hour = groups.get("h" + tag)
+    return _minute(hour, groups.get("m" + tag), half) if hour else unsaid
 
 
 def _is_time(said: str, groups: dict[str, str | None]) -> bool:

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from assistants.conference.when_hours import Window
+    from assistants.conference.when_days import DayHit
+    from assistants.conference.when_hours import HourHit, Window
 
-__all__ = ["days_but", "excluded_from", "goes_on", "windows_but"]
+__all__ = ["days_but", "excluded_from", "goes_on", "parts_of", "windows_but"]
 
 _EXCLUDES = {
     "en": r"(?:,?\s*but\s+)?(?:not|never)|(?:all\s+)?(?:except(?:ing)?(?:\s+for)?|excluding|other than|but not)|no|nor",
@@ -54,9 +55,30 @@ def days_but(all_days: Iterable[date], wanted: Sequence[date], excluded: Sequenc
     return [day for day in every if day >= today] or every
 
 
-def windows_but(excluded: Iterable[Window]) -> list[Window]:
-    """What is left of a day."""
-    left = [DAY]
+def parts_of(excluded: Sequence[DayHit], hours: Sequence[HourHit], text: str) -> list[list[HourHit]]:
+    """For each of the days excluded, which parts of it are; none means the whole day.
+
+    "Not Friday morning" leaves the afternoon, "not Thursday or Friday morning" both afternoons.
+    """
+    parts: list[list[HourHit]] = []
+    after = None
+    for day in reversed(excluded):
+        own: list[HourHit] = []
+        end = day.end
+        for hour in hours:
+            between = text[end : hour.start]
+            if hour.start >= end and (not between.strip() or (own and goes_on(between))):
+                own.append(hour)
+                end = hour.end
+        joined = after is not None and after.start == day.end
+        parts.insert(0, own or (parts[0] if joined else []))
+        after = day
+    return parts
+
+
+def windows_but(excluded: Iterable[Window], of: Window = DAY) -> list[Window]:
+    """What is left of a window."""
+    left = [of]
     for begin, end in excluded:
         pieces = [piece for start, stop in left for piece in ((start, min(stop, begin)), (max(start, end), stop))]
         left = [(start, stop) for start, stop in pieces if start < stop]

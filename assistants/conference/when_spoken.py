@@ -27,6 +27,13 @@ _HOURS = {
 }
 _NUMBER = {code: {word: index + 1 for index, word in enumerate(words.split())} for code, words in _HOURS.items()}
 
+_ORDINALS = (
+    "fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
+    "seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third twenty-fourth twenty-fifth "
+    "twenty-sixth twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"
+)
+"""Days of a month, from the fourth on: "on the first" is said of much else."""
+
 _ENDS = r"(?=\s*(?:$|[?!.,;)]|\b(?:{follow})\b))"
 """A bare number word is an hour where the sentence ends or goes on with a time, not before a noun."""
 
@@ -91,6 +98,14 @@ def _english() -> list[tuple[str, Replacement]]:
         (rf"(?:at|around|about|after|before|until|till|from|between|by|past)\s+(?:{number}){end}", _figure("en")),
         (rf"(?:between|from)\s+\d{{1,2}}\s+(?:and|to|until)\s+(?:{number}){end}", _figure("en")),
         (rf"(?:{number})(?= o'?clock)", _figure("en")),
+        (rf"(?P<lead>(?:on|until|till|before|after|from|\w+day),? the) (?P<n>{_ORDINALS.replace(' ', '|')})"
+         + _ENDS.format(follow=r"at|in|from|after|before|until|\w+day|(?-i:of [A-Z]\w+)"),
+         _nth),
+        (r"post[- ]?lunch\b", "after lunch"),
+        (r"pre[- ]?lunch\b", "before lunch"),
+        (r"between the (?:coffee )?breaks\b", "between the first break and the last break"),
+        (r"from now to\b", "from now until"),
+        (r"(?-i:D)(?P<n>\d)(?= (?:mornings?|afternoons?|evenings?|noon|[ap]m)\b)", r"day \g<n>"),
         (r"(?:half an|the next half|next half|a half)[- ]hour from now\b", "in 30 minutes"),
         (r"next half[- ](?:an )?hour\b", "next 30 minutes"),
         (r"half an hour\b", "30 minutes"),
@@ -108,6 +123,12 @@ def _english() -> list[tuple[str, Replacement]]:
         (r"noon-?ish\b", "noon"),
         (r"(?P<n>\d{1,2})-?ish\b", r"\g<n>"),
     ]  # fmt: skip
+
+
+def _nth(match: re.Match[str]) -> str:
+    number = _ORDINALS.split().index(match["n"].lower()) + 4
+    ending = {21: "st", 22: "nd", 23: "rd", 31: "st"}.get(number, "th")
+    return f"{match['lead']} {number}{ending}"
 
 
 def _days_between(match: re.Match[str]) -> str:

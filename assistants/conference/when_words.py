@@ -49,9 +49,7 @@ class TimeWords:
     numbers: dict[str, int]
     early: str
     morning: str
-    before_lunch: str
     lunch: str
-    after_lunch: str
     afternoon: str
     late_afternoon: str
     evening: str
@@ -59,6 +57,7 @@ class TimeWords:
     now: str
     soon: str
     later: str
+    earlier: str
     coming: str
     hours: str
     minutes: str
@@ -77,7 +76,7 @@ class TimeWords:
 _EN = TimeWords(
     code="en",
     lead=r"all day|on|in|at|by|during|for|of|this|the|coming|upcoming|next",
-    today=r"today(?!'s\b)|to-day",
+    today=r"today|to-day",
     tomorrow=r"tomorrow|tmrw",
     after_tomorrow=r"(?:the )?day after tomorrow",
     yesterday=r"yesterday",
@@ -116,9 +115,7 @@ _EN = TimeWords(
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "couple of": 2},
     early=r"early (?:in the )?morning|early(?=\s*\0)|first thing(?: in the morning)?|at the start of the day",
     morning=r"(?<!good )(?<!my )mornings?",
-    before_lunch=r"before (?:the )?lunch(?: ?(?:break|time))?|pre-?lunch",
     lunch=r"(?:at|over|during|around) (?:the )?lunch(?: ?(?:break|time))?|lunch ?time",
-    after_lunch=r"(?:(?:right|straight|just) )?after (?:the )?lunch(?: ?(?:break|time))?|post-?lunch",
     afternoon=r"(?<!good )(?<!my )afternoons?",
     late_afternoon=r"late(?:r)? (?:in the )?afternoon|late(?=\s*\0)|"
     r"(?:at|towards?|by|before) the end of the (?:conference )?day",
@@ -127,7 +124,9 @@ _EN = TimeWords(
     now=r"(?:right |just )?now(?! that)|at (?:the|this) moment|currently|at present|ongoing",
     soon=r"soon|shortly|in a (?:bit|moment|minute|while)|"
     r"up next|coming up(?: next)?|what'?s next|what is next|(?<=running )next|starts? next",
-    later=r"(?<!no )(?<!not )(?<!or )(?<!and )later(?! than)(?: today| on)?|rest of (?:the day|today)",
+    later=r"(?<!no )(?<!not )(?<!or )(?<!and )later(?! than)(?: today| on)?|rest of (?:the day|today)|"
+    r"from now on(?:wards?)?|(?:from )?now(?= (?:until|till?|up to)\b)",
+    earlier=r"earlier today",
     coming=r"(?:in|within|over|during|for) the next|in under|within(?: the)?|(?:the )?next|(?:the )?coming",
     hours=r"hours?|hrs?",
     minutes=r"minutes?|mins?",
@@ -143,6 +142,15 @@ _EN = TimeWords(
     clock=r"o'?clock|hrs|h",
 )
 
+
+def _short(weekday: str) -> str:
+    """Two letters that may be another word too: a day after "am", and before a part of the day or an hour."""
+    # "So früh" and "So um 3" are no Sundays.
+    loose = "" if weekday == "So" else r"|früh(?!er)|um \d|ab \d"
+    part = rf"(?:vor|nach)?mittags?|abends?|morgens?|\d{{1,2}}(?::\d\d)?\s?(?:uhr|h|-|\u2013|bis){loose}"
+    return rf"(?-i:{weekday})\.?(?=\s+(?:{part}))|(?<=am )(?-i:{weekday})"
+
+
 _DE = TimeWords(
     code="de",
     lead=r"den ganzen|am|an|im|in|um|zum|zur|während|dem|den|der|das|diesen|dieser|dieses|nächsten|kommenden|für",
@@ -156,13 +164,13 @@ _DE = TimeWords(
     this=r"diesen|heute",
     every=r"jede[nrms]?",
     weekdays=(
-        r"montags?|(?<=am )(?-i:Mo)",
-        r"dienstags?|(?<=am )(?-i:Di)",
-        r"mittwochs?|(?<=am )(?-i:Mi)",
-        r"donnerstags?|(?<=am )(?-i:Do)",
-        r"freitags?|(?<=am )(?-i:Fr)",
-        r"samstags?|sonnabends?|(?<=am )(?-i:Sa)",
-        r"sonntags?|(?<=am )(?-i:So)",
+        r"montags?|" + _short("Mo"),
+        r"dienstags?|" + _short("Di"),
+        r"mittwochs?|" + _short("Mi"),
+        r"donnerstags?|" + _short("Do"),
+        r"freitags?|" + _short("Fr"),
+        r"samstags?|sonnabends?|" + _short("Sa"),
+        r"sonntags?|" + _short("So"),
     ),
     weekend=r"wochenende",
     months=r"jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|juni?|juli?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?|nov(?:ember)?|dez(?:ember)?",
@@ -194,16 +202,15 @@ _DE = TimeWords(
     numbers={"einer": 1, "eine": 1, "ein": 1, "zwei": 2, "drei": 3, "vier": 4},
     early=r"früh ?morgens|am frühen morgen|in der früh",
     morning=r"(?:am|jeden|diesen) (?:vormittag|morgen)|morgen|vormittags?|morgens|früh(?!er)",
-    before_lunch=r"vor dem mittag(?:essen)?|vor der mittagspause",
     lunch=r"(?:beim|zum|über|während des) mittag(?:essen)?s?|(?:in|während) der mittagspause|über mittag",
-    after_lunch=r"(?:direkt |gleich )?nach dem mittag(?:essen)?|nach der mittagspause",
     afternoon=r"nachmittags?",
     late_afternoon=r"(?:am )?späten nachmittag|am spätnachmittag|spätnachmittags?",
     evening=r"abends?",
     noon=r"mittags?",
     now=r"jetzt|gerade(?: eben| jetzt)?|im moment|momentan|aktuell",
     soon=r"gleich|demnächst|als nächstes",
-    later=r"später(?: am tag)?",
+    later=r"später(?: am tag)?|ab jetzt|von jetzt (?:an|ab)|(?:von )?jetzt(?= bis\b)",
+    earlier=r"früher am tag|heute früher",
     coming=r"(?:in|während|innerhalb) (?:den|der|die) nächsten|(?:die |der |den )?nächsten?|(?:in der )?kommenden?",
     hours=r"stunden?",
     minutes=r"minuten?",
@@ -213,7 +220,7 @@ _DE = TimeWords(
     before=r"vor|bis",
     between=r"zwischen",
     and_=r"und",
-    since=r"ab|von|seit",
+    since=r"ab|von|vom(?= mittag)|seit",
     to=r"bis|-|\u2013|\u2014",
     pm=r"(?!x)x",
     clock=r"uhr|h",
@@ -261,17 +268,17 @@ _FR = TimeWords(
     numbers={"une": 1, "un": 1, "deux": 2, "trois": 3, "quatre": 4},
     early=r"tôt le matin|en début de matinée",
     morning=r"matin(?:s|ée|ées)?",
-    before_lunch=r"avant (?:le )?(?:déjeuner|repas)",
     lunch=r"(?:pendant|durant|à|au) (?:l['\u2019]heure du |la pause |le )?déjeuner",
-    after_lunch=r"(?:juste )?après (?:le )?(?:déjeuner|repas)|après la pause déjeuner",
     afternoon=r"après[- ]midis?",
     late_afternoon=r"(?:en )?fin d['\u2019]après[- ]midi|en fin de journée",
     evening=r"soir(?:ée|s)?",
     noon=r"midi",
     now=r"maintenant|en ce moment|actuellement|tout de suite",
     soon=r"bientôt|ensuite",
-    later=r"plus tard",
-    coming=r"(?:dans|pendant|durant) (?:les|la|l['\u2019]) ?prochaines?|(?:les |la )?prochaines?|(?:dans|durant) les",
+    later=r"plus tard|à partir de maintenant|dès maintenant",
+    earlier=r"plus tôt (?:aujourd['\u2019]hui|dans la journée)",
+    coming=r"(?:dans|pendant|durant) (?:les|la|l['\u2019]) ?prochaines?|(?:les |la )?prochaines?|(?:dans|durant) les|"
+    r"d['\u2019]ici(?: à)?",
     hours=r"heures?(?: qui vien(?:t|nent))?",
     minutes=r"minutes?",
     inside=r"dans",
@@ -280,7 +287,7 @@ _FR = TimeWords(
     before=r"avant|jusqu['\u2019]à",
     between=r"entre",
     and_=r"et",
-    since=r"de|depuis|à partir de",
+    since=r"de|du(?= (?:déjeuner|repas)\b)|depuis|à partir de",
     to=r"à|au|jusqu['\u2019]à|-|\u2013|\u2014",
     pm=r"(?!x)x",
     clock=r"heures?|h",
@@ -328,27 +335,26 @@ _ES = TimeWords(
     numbers={"una": 1, "un": 1, "dos": 2, "tres": 3, "cuatro": 4},
     early=r"a primera hora(?: de la mañana)?|temprano",
     morning=r"(?:por|de|en|esta|todas) (?:las? )?mañana(?:s)?",
-    before_lunch=r"antes (?:de la comida|de comer|del almuerzo)",
     lunch=r"(?:durante|a la hora de) (?:la comida|el almuerzo|comer|del almuerzo|"
     r"la pausa (?:de la comida|del almuerzo))",
-    after_lunch=r"(?:justo )?después (?:de la comida|de comer|del almuerzo)|tras (?:la comida|el almuerzo)",
     afternoon=r"(?:(?:por|de|en|esta) )?(?:la )?tardes?(?! o)",
     late_afternoon=r"a última hora(?: de la tarde)?|al final del día",
     evening=r"(?:(?:por|de|en) )?(?:la )?noches?",
-    noon=r"mediod[ií]a",
+    noon=r"(?:el )?mediod[ií]a",
     now=r"ahora(?: mismo)?|en este momento|actualmente",
     soon=r"pronto|a continuación|enseguida",
-    later=r"más tarde",
+    later=r"más tarde|(?:a partir de|desde) ahora|ahora(?= hasta\b)|de ahora en adelante",
+    earlier=r"hoy más temprano|más temprano hoy",
     coming=r"(?:en|durante) (?:las?|los) próxim[ao]s?|(?:las? |los )?próxim[ao]s?",
     hours=r"horas?",
     minutes=r"minutos?",
     inside=r"en|dentro de",
     at=r"a las?|sobre las?|hacia las?",
     after=r"después de las?|a partir de las?|desde las?",
-    before=r"antes de las?|hasta las?",
-    between=r"entre las?",
+    before=r"antes de las?|antes del(?= mediod)|hasta las?|hasta(?= el mediod)",
+    between=r"entre (?:las?|el)|entre(?= mediod)",
     and_=r"y(?: las?)?",
-    since=r"de|desde las?",
+    since=r"de|del(?= (?:mediod|almuerzo))|desde(?: las?)?(?= \d)|desde(?= (?:la comida|el))",
     to=r"al?(?: las?)?|hasta las?|-|\u2013|\u2014",
     pm=r"a\.?\s?m\.?|p\.?\s?m\.?",
     clock=r"horas|h",

@@ -173,6 +173,50 @@ ENGLISH = [
     ("yesterday afternoon", ["Tue 12:00-18:00"]),
     ("tommorow mornign", ["Thu 00:00-12:00"]),
     ("thursday evening after 6", ["Thu 18:00-00:00"]),
+    ("from 9 to noon", ["Thu 09:00-12:00"]),
+    ("Friday from 9 until noon", ["Fri 09:00-12:00"]),
+    ("from noon to 3", ["Wed 12:00-15:00"]),
+    ("noon to 3 on Friday", ["Fri 12:00-15:00"]),
+    ("between lunch and 4pm", ["Wed 14:00-16:00"]),
+    ("from lunch to 4 tomorrow", ["Thu 14:00-16:00"]),
+    ("until lunch", ["Thu 00:00-13:00"]),
+    ("9 till lunch", ["Thu 09:00-13:00"]),
+    ("between the keynote and lunch on Friday", ["Fri 10:15-13:00"]),
+    ("between the coffee breaks on Friday", ["Fri 10:45-15:05"]),
+    ("Thursday 9-11", ["Thu 09:00-11:00"]),
+    ("Thursday: 9 to 11", ["Thu 09:00-11:00"]),
+    ("Friday afternoon 2-4", ["Fri 14:00-16:00"]),
+    ("Friday 10-15 minute talks", ["Fri"]),
+    ("Thursday 2 to 4 pm", ["Thu 14:00-16:00"]),
+    ("on Friday 14:00-16:00", ["Fri 14:00-16:00"]),
+    ("Friday 12", ["Fri"]),
+    ("Friday at 12", ["Fri 11:45-13:00"]),
+    ("Friday 12 to 2", ["Fri 12:00-14:00"]),
+    ("Friday 12 pm", ["Fri 11:45-13:00"]),
+    ("starting at 2 pm", ["Wed 14:00-00:00"]),
+    ("from 2 pm on", ["Wed 14:00-00:00"]),
+    ("2pm onwards on Friday", ["Fri 14:00-00:00"]),
+    ("from now until 5", ["Wed 13:20-17:00"]),
+    ("now till 5", ["Wed 13:20-17:00"]),
+    ("from now to 5 pm", ["Wed 13:20-17:00"]),
+    ("from now on", ["Wed 13:20-00:00"]),
+    ("from now until Thursday", ["Wed 13:20-00:00", "Thu"]),
+    ("later on Friday", ["Fri"]),
+    ("later this afternoon", ["Wed 13:20-18:00"]),
+    ("earlier today", ["Wed 00:00-13:20"]),
+    ("on the eleventh", ["Thu"]),
+    ("Friday the twelfth at 3", ["Fri 14:45-16:00"]),
+    ("the 11th", ["Thu"]),
+    ("after the second coffee break", ["Wed 15:30-00:00"]),
+    ("D2 morning", ["Tue 00:00-12:00"]),
+    ("day two afternoon", ["Tue 12:00-18:00"]),
+    ("not Friday morning", ["Wed", "Thu", "Fri 12:00-00:00"]),
+    ("not on Thursday or Friday morning", ["Wed", "Thu 12:00-00:00", "Fri 12:00-00:00"]),
+    ("not Friday morning or afternoon", ["Wed", "Thu", "Fri 18:00-00:00"]),
+    ("on Thursday or Friday, but not Friday morning", ["Thu", "Fri 12:00-00:00"]),
+    ("today's talks", ["Wed"]),
+    ("tomorrow's first talk", ["Thu"]),
+    ("machine learning in two hours", ["Wed 15:05-16:05"]),
 ]
 
 GERMAN = [
@@ -213,6 +257,21 @@ GERMAN = [
     ("vorgestern", ["Mon"]),
     ("am Ende der Konferenz", ["Fri"]),
     ("den ganzen Freitag", ["Fri"]),
+    ("Do nachmittag", ["Thu 12:00-18:00"]),
+    ("am Do Nachmittag", ["Thu 12:00-18:00"]),
+    ("am Do. Nachmittag", ["Thu 12:00-18:00"]),
+    ("Fr. früh", ["Fri 00:00-12:00"]),
+    ("Do 9-11", ["Thu 09:00-11:00"]),
+    ("Freitag, den 12. um 15 Uhr", ["Fri 14:45-16:00"]),
+    ("Freitag um 12", ["Fri 11:45-13:00"]),
+    ("Fr um 15 Uhr", ["Fri 14:45-16:00"]),
+    ("bis zum Mittagessen", ["Thu 00:00-13:00"]),
+    ("von 9 bis Mittag", ["Thu 09:00-12:00"]),
+    ("zwischen Mittagessen und 16 Uhr", ["Wed 14:00-16:00"]),
+    ("vom Mittagessen bis 16 Uhr", ["Wed 14:00-16:00"]),
+    ("ab jetzt", ["Wed 13:20-00:00"]),
+    ("von jetzt bis 17 Uhr", ["Wed 13:20-17:00"]),
+    ("nicht Freitag früh", ["Wed", "Thu", "Fri 12:00-00:00"]),
 ]
 
 FRENCH = [
@@ -245,6 +304,15 @@ FRENCH = [
     ("à la fin de la conférence", ["Fri"]),
     ("jeudi et vendredi après-midi", ["Thu 12:00-18:00", "Fri 12:00-18:00"]),
     ("ce matin", ["Wed 00:00-12:00"]),
+    ("vendredi à 12h", ["Fri 11:45-13:00"]),
+    ("le vendredi 12 à 15h", ["Fri 14:45-16:00"]),
+    ("d'ici une heure", ["Wed 13:20-14:20"]),
+    ("à partir de 14h", ["Wed 14:00-00:00"]),
+    ("jusqu'au déjeuner", ["Thu 00:00-13:00"]),
+    ("entre le déjeuner et 16h", ["Wed 14:00-16:00"]),
+    ("du déjeuner à 16h", ["Wed 14:00-16:00"]),
+    ("de 9h à midi", ["Thu 09:00-12:00"]),
+    ("à partir de maintenant", ["Wed 13:20-00:00"]),
 ]
 
 SPANISH = [
@@ -279,6 +347,14 @@ SPANISH = [
         ["Mon 00:00-12:00", "Tue 00:00-12:00", "Wed 00:00-12:00", "Thu 00:00-12:00", "Fri 00:00-12:00"],
     ),
     ("el jueves al mediodía", ["Thu 11:45-13:00"]),
+    ("a partir de las 14", ["Wed 14:00-00:00"]),
+    ("hasta la comida", ["Thu 00:00-13:00"]),
+    ("entre la comida y las 4", ["Wed 14:00-16:00"]),
+    ("desde la comida hasta las 4", ["Wed 14:00-16:00"]),
+    ("hasta el mediodía", ["Thu 00:00-12:00"]),
+    ("el día 11", ["Thu"]),
+    ("el viernes 12 a las 15", ["Fri 14:45-16:00"]),
+    ("desde ahora hasta las 5", ["Wed 13:20-17:00"]),
 ]
 
 TABLE = [
@@ -318,6 +394,18 @@ def test_a_phrase_means_these_hours(facts: ConferenceFacts, language: str, text:
         "the last hour of code",
         "Do you like Thunderbird?",
         "The sun also rises, not for me",
+        "night owls",
+        "the Monday effect",
+        "tomorrow's demand forecasting",
+        "today\u2019s AI challenges",
+        "learn Django in two hours",
+        "Friday deploys",
+        "never deploy on Fridays",
+        "24/7 operations",
+        "the 12th edition",
+        "real-time",
+        "day 2 operations",
+        "Python 3 - keynote",
     ],
 )
 def test_what_only_looks_like_a_time_is_left_alone(facts: ConferenceFacts, text: str) -> None:
@@ -335,6 +423,7 @@ def test_words_for_a_time_are_taken_out_of_the_question(facts: ConferenceFacts) 
     times = parse_times("Talks on testing, but not on Friday?", facts, WEDNESDAY_LUNCH)
     assert times.rest == "Talks on testing?"
     assert times.days == ("but not on Friday",)
+    assert parse_times("today's talks on testing", facts, WEDNESDAY_LUNCH).rest == "talks on testing"
     assert times.phrases == ("not on Friday",)
 
 
