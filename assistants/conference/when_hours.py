@@ -145,7 +145,7 @@ def _rules_of(words: TimeWords) -> Iterator[tuple[str, str]]:
     yield rf"(?<![\w.:]){clock}(?![\w.:])", "plain at"
     for name in ("early", "late_afternoon", "tonight", "evening", "afternoon", "morning"):
         yield rf"{lead}(?<![\w'])(?:{getattr(words, name)})(?!\w)", name
-    yield rf"{lead}(?<![\w'])(?P<noon1>{words.noon})(?!\w)", "at"
+    yield rf"{lead}(?<![\w'-])(?P<noon1>{words.noon})(?!\w)", "at"
     yield _bare_range(words), "range"  # "Friday afternoon 2-4"
 
 

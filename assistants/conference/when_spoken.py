@@ -27,12 +27,22 @@ _HOURS = {
 }
 _NUMBER = {code: {word: index + 1 for index, word in enumerate(words.split())} for code, words in _HOURS.items()}
 
+_MINUTES = {
+    "en": "ten 10 fifteen 15 twenty 20 thirty 30 forty-five 45 forty 40 fifty 50 sixty 60 ninety 90",
+    "de": "zehn 10 fünfzehn 15 zwanzig 20 dreißig 30 fünfundvierzig 45 vierzig 40 sechzig 60 neunzig 90",
+    "fr": "dix 10 quinze 15 vingt 20 trente 30 quarante-cinq 45 quarante 40 soixante 60",
+    "es": "diez 10 quince 15 veinte 20 treinta 30 cuarenta 40 sesenta 60",
+}
+"""The round numbers that minutes are counted in, beside those of the hours."""
+
 _ORDINALS = (
     "fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
     "seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third twenty-fourth twenty-fifth "
     "twenty-sixth twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"
 )
 """Days of a month, from the fourth on: "on the first" is said of much else."""
+
+_DAYS = r"\w*day|tomorrow|mon|tues?|weds?|thu(?:rs?)?|fri|sat|sun|day \d"
 
 _ENDS = r"(?=\s*(?:$|[?!.,;)]|\b(?:{follow})\b))"
 """A bare number word is an hour where the sentence ends or goes on with a time, not before a noun."""
@@ -85,6 +95,18 @@ def _figure(code: str) -> Callable[[re.Match[str]], str]:
     return lambda match: words.sub(lambda word: str(_NUMBER[code][word[0].lower()]), match[0])
 
 
+def _in_minutes(code: str, lead: str, unit: str) -> tuple[str, Replacement]:
+    """So many minutes from now: "in twenty minutes"."""
+    said = _MINUTES[code].split()
+    figures = {word: str(number) for word, number in _NUMBER[code].items()}
+    figures |= dict(zip(said[::2], said[1::2], strict=True))
+    words = "|".join(sorted(figures, key=len, reverse=True))
+    return (
+        rf"(?P<lead>{lead})\s+(?P<n>{words})\s+(?P<unit>{unit})\b",
+        lambda match: f"{match['lead']} {figures[match['n'].lower()]} {match['unit']}",
+    )
+
+
 def _english() -> list[tuple[str, Replacement]]:
     number = _alternatives("en")
     end = _ENDS.format(follow=r"o'?clock|and|to|on|in|tomorrow|today|[ap]\.?m|sharp|\w+day")
@@ -114,8 +136,11 @@ def _english() -> list[tuple[str, Replacement]]:
         (r"(?P<n>\d{1,3}|\w+) (?P<unit>hours?|minutes?|mins?) from now\b", r"in \g<n> \g<unit>"),
         (r"(?:a )?couple (?:of )?(?=hours|days|minutes)", "2 "),
         (r"(?:a )?few (?=hours|days)", "3 "),
-        (r"(?<=day )a\.?m\.?(?!\w)|(?<=\bmon )am\b|(?<=\btue )am\b|(?<=\bthu )am\b|(?<=\bfri )am\b", "morning"),
-        (r"(?<=day )p\.?m\.?(?!\w)|(?<=\bthurs )pm\b|(?<=\bthu )pm\b|(?<=\bfri )pm\b", "afternoon"),
+        (rf"(?P<day>{_DAYS}) a\.?m\.?(?!\w)", r"\g<day> morning"),
+        (rf"(?P<day>{_DAYS}) p\.?m\.?(?!\w)", r"\g<day> afternoon"),
+        (r"(?P<which>first|opening|second|third|last|final|closing) (?P<part>morning|afternoon|evening)\b",
+         r"\g<which> day \g<part>"),
+        _in_minutes("en", "in|within|(?:the )?next", "minutes?|mins?"),
         (r"days (?P<a>\d) ?(?:and|or|&|\+) ?(?P<b>\d)\b", r"day \g<a> and day \g<b>"),
         (r"days? (?P<a>\d) ?(?:to|-|\u2013) ?(?:day )?(?P<b>\d)\b", _days_between),
         (r"(?P<a>first|second|third|fourth) (?P<w>and|or) (?P<b>second|third|fourth|last) days?\b",
@@ -146,6 +171,11 @@ def _german() -> list[tuple[str, Replacement]]:
         (rf"dreiviertel (?P<n>{number})\b", _at("de", -15)),
         (rf"(?:um|gegen|ab|nach|vor|bis|zwischen|von)\s+(?:{number}){end}", _figure("de")),
         (rf"(?:zwischen|von)\s+\d{{1,2}}\s+(?:und|bis)\s+(?:{number}){end}", _figure("de")),
+        (
+            r"(?P<which>ersten|zweiten|dritten|letzten) (?P<part>vormittag|morgen|nachmittag|abend)\b",
+            r"\g<which> Tag \g<part>",
+        ),
+        _in_minutes("de", "in|in den nächsten|den nächsten|innerhalb von", "minuten"),
         (r"in der nächsten halben stunde\b", "in den nächsten 30 Minuten"),
         (r"(?:in )?einer halben stunde\b", "in 30 Minuten"),
         (r"(?:anderthalb|eineinhalb) stunden\b", "90 Minuten"),
@@ -159,10 +189,18 @@ def _french() -> list[tuple[str, Replacement]]:
         (rf"(?P<n>{number})\s?(?:h|heures?) et quart\b", _at("fr", 15)),
         (rf"(?P<n>{number})\s?(?:h|heures?) moins le quart\b", _at("fr", -15)),
         (rf"(?:à|vers|après|avant|dès|entre|de|et)\s+(?:{number})(?= heures?\b)", _figure("fr")),
+        (r"[ld]['\u2019](?=après[- ]midi)", ""),
+        (r"(?P<which>premier|deuxième|dernier) (?P<part>matin|soir)\b", r"\g<which> jour \g<part>"),
+        (r"(?P<which>premièr|derni[eè]r)e (?P<part>après[- ]midi|matinée|soirée)\b", _french_day),
+        _in_minutes("fr", r"dans|dans les|d['\u2019]ici", "minutes"),
         (r"les (?P<n>deux|trois|quatre|\d{1,3}) prochaines (?P<unit>heures|minutes)", r"les prochaines \g<n> \g<unit>"),
         (r"une demi-?\s?heure\b", "30 minutes"),
         (r"plus tard dans la journée\b", "plus tard"),
     ]  # fmt: skip
+
+
+def _french_day(match: re.Match[str]) -> str:
+    return f"{'premier' if match['which'].lower().startswith('p') else 'dernier'} jour {match['part']}"
 
 
 def _spanish() -> list[tuple[str, Replacement]]:
@@ -173,6 +211,9 @@ def _spanish() -> list[tuple[str, Replacement]]:
         (rf"las? (?P<n>{number}) menos cuarto\b", _las(-15)),
         (rf"las? (?:{number})(?!\s+(?:charlas|sesiones|empresas|personas|ponencias|últimas|primeras|próximas)\b)\b",
          _figure("es")),
+        (r"(?P<which>primera|última|ultima) (?P<part>mañana|tarde|noche)\b",
+         lambda match: f"{match['which'][:-1]}{'' if match['which'] == 'primera' else 'o'} día por la {match['part']}"),
+        _in_minutes("es", "en|dentro de|(?:en )?los próximos", "minutos"),
         (r"media hora\b", "30 minutos"),
         (r"(?:una )?hora y media\b", "90 minutos"),
     ]  # fmt: skip

@@ -217,6 +217,15 @@ ENGLISH = [
     ("today's talks", ["Wed"]),
     ("tomorrow's first talk", ["Thu"]),
     ("machine learning in two hours", ["Wed 15:05-16:05"]),
+    ("in twenty minutes", ["Wed 13:25-14:25"]),
+    ("within the next forty-five minutes", ["Wed 13:20-14:05"]),
+    ("the last morning", ["Fri 00:00-12:00"]),
+    ("on the second afternoon", ["Tue 12:00-18:00"]),
+    ("tomorrow pm", ["Thu 12:00-18:00"]),
+    ("Weds am", ["Wed 00:00-12:00"]),
+    ("Day 2 pm", ["Tue 12:00-18:00"]),
+    ("between lunch and the coffee break", ["Wed 14:00-15:05"]),
+    ("after the second keynote on Thursday", ["Thu 17:40-00:00"]),
 ]
 
 GERMAN = [
@@ -258,6 +267,8 @@ GERMAN = [
     ("am Ende der Konferenz", ["Fri"]),
     ("den ganzen Freitag", ["Fri"]),
     ("Do nachmittag", ["Thu 12:00-18:00"]),
+    ("in zehn Minuten", ["Wed 13:15-14:15"]),
+    ("am letzten Vormittag", ["Fri 00:00-12:00"]),
     ("am Do Nachmittag", ["Thu 12:00-18:00"]),
     ("am Do. Nachmittag", ["Thu 12:00-18:00"]),
     ("Fr. früh", ["Fri 00:00-12:00"]),
@@ -284,6 +295,11 @@ FRENCH = [
     ("après-demain", ["Fri"]),
     ("ce soir", ["Wed 17:30-00:00"]),
     ("cet après-midi", ["Wed 12:00-18:00"]),
+    ("l'après-midi", ["Wed 12:00-18:00"]),
+    ("dans l'après-midi de vendredi", ["Fri 12:00-18:00"]),
+    ("l'après-midi du 11 juillet", ["Thu 12:00-18:00"]),
+    ("dans dix minutes", ["Wed 13:15-14:15"]),
+    ("le dernier matin", ["Fri 00:00-12:00"]),
     ("après le déjeuner", ["Wed 14:00-18:00"]),
     ("le dernier jour", ["Fri"]),
     ("le deuxième jour", ["Tue"]),
@@ -316,6 +332,8 @@ FRENCH = [
 ]
 
 SPANISH = [
+    ("en diez minutos", ["Wed 13:15-14:15"]),
+    ("en la última mañana", ["Fri 00:00-12:00"]),
     ("el penúltimo día", ["Thu"]),
     ("excepto el viernes", ["Wed", "Thu"]),
     ("no el viernes", ["Wed", "Thu"]),
