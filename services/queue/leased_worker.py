@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from arq.constants import in_progress_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.utils import timestamp_ms
 from arq.worker import Worker
 from redis.exceptions import RedisError
@@ -81,6 +81,21 @@ end
 return due
 """
 
+# KEYS: lease, queue, job, its tries. ARGV: token, id, when it is due again (ms) or ''. Writes down how a run has ended,
+# and returns 1; 0 where another run has the job, which its own last word must not be taken from.
+_END = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+if ARGV[3] == '' then
+  redis.call('ZREM', KEYS[2], ARGV[2])
+  redis.call('DEL', KEYS[3], KEYS[4])
+else
+  redis.call('ZADD', KEYS[2], 'XX', ARGV[3], ARGV[2])
+end
+return 1
+"""
+
 
 class LeasedWorker(Worker):
     """Takes due jobs of one queue, holds them by leases, runs them with arq.
@@ -119,6 +134,7 @@ class LeasedWorker(Worker):
         self.in_progress_timeout_s = lease_s
         self._lease_ms = int(lease_s * 1000)
         self._lease = pool.register_script(_LEASE)
+        self._finish = pool.register_script(_END)
         self._worker_id = worker_id
         self._run_number = 0
         self._next_due_ms: float | None = None
@@ -222,24 +238,17 @@ class LeasedWorker(Worker):
         keep_in_progress: float | None,
     ) -> None:
         """Write down that a run has ended: for good, or to be run again ``incr_score`` ms after it was due."""
+        del result_data, result_timeout_s, keep_result_forever, keep_in_progress  # arq's own, which is not kept
         lease = self._held.pop(job_id, None)
-        if lease is None:  # lost to another run, whose job it is now
-            return
-        if finish:
-            end = super().finish_job
-            await self._insist(
-                lambda: end(
-                    job_id, finish, result_data, result_timeout_s, keep_result_forever, incr_score, keep_in_progress
-                )
-            )
-        else:
-            await self._insist(partial(self._set_free, job_id, lease.due_ms + (incr_score or 0)))
+        if lease is not None:  # else lost to another run, whose job it is now
+            await self._insist(partial(self._end, job_id, lease, None if finish else lease.due_ms + (incr_score or 0)))
 
     async def finish_failed_job(self, job_id: str, result_data: bytes | None) -> None:
         """Write down that a job can't be run at all (payload refused, name unknown)."""
-        if self._held.pop(job_id, None) is not None:
-            end = super().finish_failed_job
-            await self._insist(lambda: end(job_id, result_data))
+        del result_data  # arq's own, which is not kept
+        lease = self._held.pop(job_id, None)
+        if lease is not None:
+            await self._insist(partial(self._end, job_id, lease, None))
 
     async def _take(self, candidates: Sequence[bytes]) -> list[tuple[str, _Lease]]:
         """Lease those candidates that are still free and due."""
@@ -282,12 +291,20 @@ class LeasedWorker(Worker):
         if job_id in self.job_tasks:
             self.job_tasks[job_id].cancel()
 
-    async def _set_free(self, job_id: str, due_ms: int) -> None:
-        async with self.pool.pipeline(transaction=True) as pipe:
-            pipe.delete(in_progress_key_prefix + job_id)
-            pipe.zadd(self.queue_name, {job_id: due_ms}, xx=True)
-            await pipe.execute()
-        if due_ms <= timestamp_ms():
+    async def _end(self, job_id: str, lease: _Lease, due_ms: int | None) -> None:
+        """The end of a run: for good, or until ``due_ms``. A lease that was lost unnoticed ends nothing."""
+        ours = await self._finish(
+            keys=[
+                in_progress_key_prefix + job_id,
+                self.queue_name,
+                job_key_prefix + job_id,
+                retry_key_prefix + job_id,
+            ],
+            args=[lease.token, job_id, "" if due_ms is None else due_ms],
+        )
+        if not ours:
+            log.warning("job_lease_lost", job_id=job_id, what="another run has the job; this one's end is not its end")
+        elif due_ms is not None and due_ms <= timestamp_ms():
             await announce(self.pool, self.queue_name)
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:

@@ -296,6 +296,30 @@ class QueuePromises:
             assert await redis.get(in_progress_key_prefix + "turn:m1") == b"other:1"
             assert await redis.zscore(Queue.TURNS, "turn:m1") is not None
 
+    @pytest.mark.parametrize("again", [False, True], ids=["for good", "to be run again"])
+    async def test_a_run_that_ends_before_it_notices_that_its_lease_is_lost_ends_nothing(
+        self, redis: RedisClient, queue: JobQueue, *, again: bool
+    ) -> None:
+        """A process that stood still may end its run before its next look at the leases."""
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def handler(_job: AnswerJob, _context: JobContext) -> None:
+            begun.set()
+            await go_on.wait()
+            if again:
+                raise RetryLater(0.0)
+
+        async with running(redis, {AnswerJob: handler}, lease_s=30):
+            await queue.enqueue(AnswerJob(message_id="m1"))
+            await begun.wait()
+            due = await redis.zscore(Queue.TURNS, "turn:m1")
+            await redis.set(in_progress_key_prefix + "turn:m1", "other:1", px=5000)
+            go_on.set()
+            await asyncio.sleep(0.2)
+            assert await redis.get(in_progress_key_prefix + "turn:m1") == b"other:1"
+            assert await redis.exists(job_key_prefix + "turn:m1")
+            assert await redis.zscore(Queue.TURNS, "turn:m1") == due
+
     async def test_stop_gives_running_jobs_their_grace(self, redis: RedisClient, queue: JobQueue) -> None:
         """After stop no job begins, and those that run may end."""
         gate = asyncio.Event()
