@@ -155,10 +155,10 @@ class RowWriter:
             for stream in streams
         ]
         self._metrics.count("erleah_answer_writes")
+        sent_at = time.monotonic()  # from then on somebody may have stopped it
         await self._directus.create_items(MESSAGES, rows, retry=False)
-        now = time.monotonic()
         for stream in streams:
-            stream.created(at=now)
+            stream.created(at=sent_at)
         self._metrics.count("erleah_answer_rows", len(rows))
 
     async def _write(self, streams: Sequence[AnswerStream]) -> None:

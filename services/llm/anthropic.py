@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from services.errors import ConfigurationError, ProviderBusyError, ProviderError, ProviderRejectedError
 from services.llm.calls import AnswerEnd, CallBegun, Parsed, Prompt, TextDelta, Usage
 from services.llm.failures import failure_of_status, failure_of_stream, refused, retry_after_of
-from services.llm.prices import estimated_usage, output_room, tokens_in, usage_of
+from services.llm.prices import estimated_usage, output_room, tokens_in, tokens_told, usage_of
 from services.llm.wording import conversation
 from services.logging import get_logger
 
@@ -44,6 +44,9 @@ _PARSE_MAX_TOKENS = 2048
 """Room for a structured reply and what little the fast model thinks at low effort."""
 
 _PARSE_EFFORT = "low"
+
+_UNREAD = (None, "ping")
+"""Events that say nothing of the answer, as the SDK leaves them out: a gateway's "[DONE]" is no JSON either."""
 
 _log = get_logger(__name__)
 
@@ -123,6 +126,8 @@ class AnthropicProvider:
                         event = await anext(events, None)
                     if event is None:
                         break
+                    if event.event in _UNREAD:
+                        continue
                     said = event.json() if event.data else {}
                     if event.event == "error":
                         self._fail_in_stream(said, opened.response)
@@ -226,7 +231,7 @@ class _Reading:
             end = RawMessageDeltaEvent.construct(**said)
             self._stop_reason = end.delta.stop_reason
             self._category = end.delta.stop_details.category if end.delta.stop_details else None
-            self._output_tokens = end.usage.output_tokens
+            self._output_tokens = tokens_told(end.usage, "output_tokens")
         return ""
 
     def usage(self, output_tokens: int | None = None) -> Usage | None:
@@ -234,7 +239,9 @@ class _Reading:
         if self._usage is None:
             return None
         if output_tokens is None:
-            output_tokens = self._output_tokens or max(self._usage.output_tokens, tokens_in(self.written))
+            output_tokens = self._output_tokens or max(
+                tokens_told(self._usage, "output_tokens"), tokens_in(self.written)
+            )
         return _usage(self._model, self._usage, output_tokens)
 
     def end(self, provider: str, *, cut: Literal["length", "budget"]) -> AnswerEnd:
@@ -272,8 +279,8 @@ def _messages(prompt: Prompt) -> list[MessageParam]:
 def _usage(model: str, usage: SdkUsage, output_tokens: int | None = None) -> Usage:
     return usage_of(
         model,
-        fresh=usage.input_tokens,
-        written=usage.cache_creation_input_tokens or 0,
-        read=usage.cache_read_input_tokens or 0,
-        output=usage.output_tokens if output_tokens is None else output_tokens,
+        fresh=tokens_told(usage, "input_tokens"),
+        written=tokens_told(usage, "cache_creation_input_tokens"),
+        read=tokens_told(usage, "cache_read_input_tokens"),
+        output=tokens_told(usage, "output_tokens") if output_tokens is None else output_tokens,
     )

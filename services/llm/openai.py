@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from services.errors import ConfigurationError, ProviderBusyError, ProviderError, ProviderRejectedError
 from services.llm.calls import AnswerEnd, CallBegun, Parsed, Prompt, TextDelta, Usage
 from services.llm.failures import failure_of_status, failure_of_stream, refused, retry_after_of
-from services.llm.prices import estimated_usage, output_room, usage_of
+from services.llm.prices import estimated_usage, output_room, tokens_told, usage_of
 from services.llm.wording import conversation
 from services.logging import get_logger
 
@@ -240,6 +240,6 @@ def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
 def _usage(model: str, usage: CompletionUsage | None) -> Usage | None:
     if usage is None:
         return None
-    details = usage.prompt_tokens_details
-    cached = (details.cached_tokens or 0) if details else 0
-    return usage_of(model, fresh=usage.prompt_tokens - cached, read=cached, output=usage.completion_tokens)
+    cached = tokens_told(getattr(usage, "prompt_tokens_details", None), "cached_tokens")
+    fresh = max(tokens_told(usage, "prompt_tokens") - cached, 0)
+    return usage_of(model, fresh=fresh, read=cached, output=tokens_told(usage, "completion_tokens"))

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     from services.llm.calls import Prompt
 
-__all__ = ["PRICES", "Price", "estimated_usage", "output_room", "price_of", "prompt_tokens", "tokens_in", "usage_of"]
+__all__ = [
+    "PRICES",
+    "Price",
+    "estimated_usage",
+    "output_room",
+    "price_of",
+    "prompt_tokens",
+    "tokens_in",
+    "tokens_told",
+    "usage_of",
+]
 
 _MILLION = 1_000_000
 
@@ -84,6 +94,12 @@ def usage_of(model: str, *, fresh: int, output: int, written: int = 0, read: int
     price = price_of(model)
     cost = 0.0 if price is None else price.cost_usd(fresh=fresh, written=written, read=read, output=output)
     return Usage(fresh + written, output, read, cost)
+
+
+def tokens_told(usage: object, name: str) -> int:
+    """A count in an SDK's usage; 0 where the server left it out or sent what is none (the SDKs do not check)."""
+    told = getattr(usage, name, None)
+    return told if isinstance(told, int) and told > 0 else 0
 
 
 def estimated_usage(model: str, prompt: Prompt, written: int = 0) -> Usage:
