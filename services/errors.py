@@ -176,9 +176,16 @@ class ProviderRefusedError(ProviderError):
 
 
 class ProviderRejectedError(ProviderError):
-    """The request itself is wrong for this provider: key, model or parameters."""
+    """The request itself is wrong for this provider: key, model or parameters.
+
+    ``of_all`` says that it is not this request's fault: the key, the account or the model would be refused to any.
+    """
 
     code = "provider_rejected"
+
+    def __init__(self, provider: str, message: str, *, of_all: bool = False) -> None:
+        super().__init__(provider, message)
+        self.of_all = of_all
 
 
 class ProviderOverBudgetError(ProviderRejectedError):

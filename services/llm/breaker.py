@@ -19,7 +19,12 @@ from purgatory.domain.model import HALF_OPENED, OPENED, Context, OpenedState
 from purgatory.service._async.repository import AsyncRedisRepository
 
 from services import redis_keys
-from services.errors import ProviderBrokenStreamError, ProviderBusyError, ServiceUnavailableError
+from services.errors import (
+    ProviderBrokenStreamError,
+    ProviderBusyError,
+    ProviderRejectedError,
+    ServiceUnavailableError,
+)
 from services.logging import get_logger
 
 if TYPE_CHECKING:
@@ -77,8 +82,12 @@ class BreakerGate:
         await self._report(provider, None)
 
     async def failed(self, provider: str, error: ProviderError) -> None:
-        """Note a failure that says something of the provider; a refused prompt or a bad request does not."""
-        if isinstance(error, ProviderBusyError | ProviderBrokenStreamError):
+        """Note a failure that says something of the provider; a refused prompt or a bad request does not.
+
+        A key or an account that it refuses does: it would refuse any call.
+        """
+        refuses_all = isinstance(error, ProviderRejectedError) and error.of_all
+        if refuses_all or isinstance(error, ProviderBusyError | ProviderBrokenStreamError):
             await self._report(provider, error)
 
     async def _allows(self, provider: str) -> bool:

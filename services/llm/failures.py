@@ -43,6 +43,20 @@ _REJECTED_WORDS = frozenset(
     }
 )
 
+_OF_ALL_WORDS = frozenset(
+    {
+        "authentication_error",
+        "billing_error",
+        "permission_error",
+        "insufficient_quota",
+        "invalid_api_key",
+        "model_not_found",
+    }
+)
+"""Said of a key, an account or a model: of every call, not of this one."""
+
+_OF_ALL_STATUS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN})
+
 _BUSY_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -61,13 +75,14 @@ def failure_of_status(
     """
     known = [word for word in words if word in _BUSY_WORDS or word in _REJECTED_WORDS]
     said = f"HTTP {status}" + (f" {known[-1]}" if known else "") + (f" (request {request_id})" if request_id else "")
+    of_all = status in _OF_ALL_STATUS or any(word in _OF_ALL_WORDS for word in known)
     if any(word in _REJECTED_WORDS for word in known):
-        return ProviderRejectedError(provider, f"{provider} rejected the call: {said}")
+        return ProviderRejectedError(provider, f"{provider} rejected the call: {said}", of_all=of_all)
     is_error_status = status >= HTTPStatus.BAD_REQUEST
     is_busy_status = status in _BUSY_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if is_busy_status or not is_error_status or any(word in _BUSY_WORDS for word in known):
         return ProviderBusyError(provider, f"{provider} is busy or failing: {said}", retry_after_s=retry_after_s)
-    return ProviderRejectedError(provider, f"{provider} rejected the call: {said}")
+    return ProviderRejectedError(provider, f"{provider} rejected the call: {said}", of_all=of_all)
 
 
 def refused(provider: str, category: str | None = None) -> ProviderRefusedError:

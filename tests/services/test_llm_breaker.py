@@ -9,6 +9,7 @@ import pytest
 
 from services.errors import ProviderBrokenStreamError, ProviderBusyError, ProviderRefusedError, ProviderRejectedError
 from services.llm.breaker import BreakerGate
+from services.llm.failures import failure_of_status
 from services.redis_embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
@@ -70,6 +71,34 @@ async def test_what_says_nothing_of_the_provider_does_not_count(
     for _ in range(5):
         await gate.failed("claude", error)
     assert await gate.allows("claude")
+
+
+async def test_a_key_that_is_refused_closes_the_provider_to_all(redis: RedisClient) -> None:
+    """Each turn would pay a round trip for the same answer; whoever mends the key waits a minute."""
+    gate = BreakerGate(redis)
+    for _ in range(3):
+        await gate.failed("claude", failure_of_status("claude", 401, ("authentication_error",)))
+    assert not await gate.allows("claude")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "of_all"),
+    [
+        (401, ("authentication_error",), True),
+        (403, (), True),
+        (429, ("insufficient_quota",), True),
+        (404, ("model_not_found",), True),
+        (400, ("invalid_request_error",), False),
+        (400, ("context_length_exceeded",), False),
+        (200, ("billing_error",), True),
+    ],
+)
+def test_what_is_refused_to_all_is_told_from_what_one_request_did_wrong(
+    status: int, words: tuple[str, ...], *, of_all: bool
+) -> None:
+    error = failure_of_status("claude", status, words)
+    assert isinstance(error, ProviderRejectedError)
+    assert error.of_all is of_all
 
 
 async def test_after_its_time_one_probe_decides(redis: RedisClient) -> None:
