@@ -68,11 +68,12 @@ class _Provider:
         fault = None
         if plan.fault is not None and (plan.whose == "everybody" or request.path == _ANTHROPIC):
             fault = Fault(plan.fault, after_tokens=plan.after_tokens, status=plan.status)
-        if not request.streamed:
-            # What breaks in the middle of tokens has none to break here.
-            return Script(first_token_delay_s=plan.understand_s, fault=None if plan.after_tokens else fault)
+        if not request.streamed and plan.after_tokens:
+            fault = None  # what breaks in the middle of tokens has none to break here
         if fault is not None:
             self._faulty.add(id(request))
+        if not request.streamed:
+            return Script(first_token_delay_s=plan.understand_s, fault=fault)
         self._streams += 1
         asked = request.last_user_text
         written = asked.rpartition("[answer so far")[2] if "[answer so far" in asked else ""
