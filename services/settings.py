@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     webhook_public_url: str = "http://127.0.0.1:8000"
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     rate_limit_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("127.0.0.1",), description="proxies whose X-Forwarded-For is believed; * believes anyone's"
+    )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     qdrant_url: str = "http://127.0.0.1:6333"
@@ -185,11 +188,23 @@ class Settings(BaseSettings):
                 raise ValueError(msg) from None
         return value
 
-    @field_validator("cors_origins", "llm_providers", mode="before")
+    @field_validator("cors_origins", "forwarded_allow_ips", "llm_providers", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # The HTTP server takes what it can't read for a name, which no peer ever has: nobody would be believed.
+        if not value or (value != ("*",) and not all(_is_ip(part) for part in value)):
+            msg = (
+                "wants IP addresses or networks of proxies with commas between, a network by its first address, "
+                "e.g. 127.0.0.1,172.16.0.0/12, or * alone"
+            )
+            raise ValueError(msg)
         return value
 
     @field_validator("llm_providers")
@@ -298,6 +313,15 @@ def _is_address(value: str) -> bool:
 def _is_origin(value: str) -> bool:
     parts = urlsplit(value) if _is_address(value) else None
     return parts is not None and parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username)
+
+
+def _is_ip(value: str) -> bool:
+    """Whether it is one address, or a network that begins with its own first address."""
+    try:
+        ip_network(value) if "/" in value else ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_row_id(value: str) -> bool:

@@ -114,7 +114,7 @@ async def run_webhook(
     used: DoorParts = own if own is not None else parts  # type: ignore[assignment]  # one of the two is there
     app = create_app(settings, directus=used.directus, queue=used.queue, redis=used.redis, vectors=used.vectors)
     try:
-        await serve(app, listener, stop=stop or asyncio.Event(), on_ready=ready)
+        await serve(app, listener, stop=stop or asyncio.Event(), proxies=settings.forwarded_allow_ips, on_ready=ready)
     finally:
         if own is not None:
             await shut_down(own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -12,7 +13,7 @@ import uvicorn
 from services.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -56,10 +57,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    app: ASGIApp, listener: socket.socket, *, stop: asyncio.Event, on_ready: Callable[[], None] | None = None
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    stop: asyncio.Event,
+    proxies: Iterable[str] = (),
+    on_ready: Callable[[], None] | None = None,
 ) -> None:
     """Serve until ``stop`` is set or the task is cancelled; then finish what runs, within GRACE_S.
 
+    ``proxies`` are the addresses and networks that may say in X-Forwarded-For who the client is; ``*`` is anyone.
     Takes no signals, so it can stand beside other tasks. Closes the listener.
     """
     config = uvicorn.Config(
@@ -70,6 +77,7 @@ async def serve(
         log_config=None,  # services/logging.py has set the loggers up
         access_log=False,  # webhook/middleware.py logs each request, without its query
         server_header=False,
+        forwarded_allow_ips=[*_as_peers(proxies)],  # given always: uvicorn would look into the environment by itself
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=MAX_CONNECTIONS,
@@ -84,6 +92,15 @@ async def serve(
         server.should_exit = True
         stopping.cancel()
         await asyncio.shield(serving)
+
+
+def _as_peers(proxies: Iterable[str]) -> Iterator[str]:
+    """The proxies, those of IPv4 also by what they are called where the listener's address is one of IPv6."""
+    for proxy in proxies:
+        yield proxy
+        if proxy != "*" and ":" not in proxy:
+            network = ip_network(proxy)
+            yield f"::ffff:{network.network_address}/{96 + network.prefixlen}"
 
 
 class _Server(uvicorn.Server):

@@ -112,6 +112,14 @@ def test_wrong_usage_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixt
         ("PROMPT_VERSION", "latest", "another form, e.g. v1"),
         ("OPENAI_MODEL", " ", "a name, e.g. gpt-4o-mini"),
         ("REDIS_URL", "localhost", "redis://, rediss://, unix:// or embedded://"),
+        (
+            "FORWARDED_ALLOW_IPS",
+            "localhost",
+            (
+                "IP addresses or networks of proxies with commas between, a network by its first address, "
+                "e.g. 127.0.0.1,172.16.0.0/12, or * alone"
+            ),
+        ),
     ],
 )
 def test_a_bad_setting_is_told_in_our_words_and_with_what_mends_it(

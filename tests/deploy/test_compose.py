@@ -23,8 +23,6 @@ LONG_RUNNING = tuple(name for name in SERVICES if name != "bootstrap")
 CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
 
 SETTINGS = {name.upper() for name in Settings.model_fields}
-UVICORNS = {"FORWARDED_ALLOW_IPS"}
-"""Read by the receiver's HTTP server itself."""
 
 DIRECTUS = {
     "SECRET",
@@ -117,7 +115,7 @@ def test_one_image_serves_all_of_our_processes() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_our_variables_are_real_settings(name: str) -> None:
     """A name that Settings does not know would be ignored in silence."""
-    assert set(environment(name)) - UVICORNS <= SETTINGS
+    assert set(environment(name)) <= SETTINGS
 
 
 def test_every_setting_can_be_set() -> None:

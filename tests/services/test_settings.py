@@ -74,6 +74,13 @@ def test_required_settings_are_asked_for_by_name() -> None:
         ("REDIS_URL", "redis://127.0.0.1:port/0"),
         ("REDIS_URL", "redis://127.0.0.1/zero"),
         ("REDIS_URL", "unix://"),
+        ("FORWARDED_ALLOW_IPS", ","),
+        ("FORWARDED_ALLOW_IPS", "proxy.internal"),
+        ("FORWARDED_ALLOW_IPS", "127.0.0.1:8000"),
+        ("FORWARDED_ALLOW_IPS", "127.0.0.1 10.0.0.1"),
+        ("FORWARDED_ALLOW_IPS", "172.18.0.1/16"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.0/33"),
+        ("FORWARDED_ALLOW_IPS", "*,127.0.0.1"),
         ("WEBHOOK_HOST", "not a host"),
         ("WEBHOOK_HOST", "127.0.0.1:8000"),
         ("ANTHROPIC_MODEL", " "),
@@ -101,6 +108,8 @@ def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatc
         ("REDIS_URL", "unix:///run/redis.sock?db=1"),
         ("REDIS_URL", "embedded://demo"),
         ("QDRANT_URL", "embedded:///somewhere/index"),
+        ("FORWARDED_ALLOW_IPS", "*"),
+        ("FORWARDED_ALLOW_IPS", "127.0.0.1, ::1,172.16.0.0/12 ,2001:db8::/32"),
         ("WEBHOOK_HOST", "::"),
         ("WEBHOOK_HOST", "erleah_webhook.internal"),
         ("CORS_ORIGINS", "https://www.example.com/, http://localhost:3000"),
@@ -219,6 +228,13 @@ def test_a_key_left_empty_is_none(line: str) -> None:
     Path(".erleah/demo.env").write_text("DIRECTUS_API_KEY=demo-key\nDIRECTUS_WEBHOOK_SECRET=demo-secret\n")
     Path(".env").write_text(f"{line}\n")
     assert load_settings().directus_api_key.get_secret_value() == "demo-key"
+
+
+@pytest.mark.usefixtures("required")
+def test_the_proxies_are_taken_from_the_file_as_well() -> None:
+    Path(".env").write_text("FORWARDED_ALLOW_IPS=172.18.0.1, 10.0.0.0/8\n")
+    assert load_settings().forwarded_allow_ips == ("172.18.0.1", "10.0.0.0/8")
+    assert load_settings(forwarded_allow_ips="*").forwarded_allow_ips == ("*",)
 
 
 def test_the_example_names_every_setting_with_its_default() -> None:
