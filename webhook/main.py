@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import uvloop
 
 from services.directus.client import Directus
-from services.errors import ConfigurationError
+from services.errors import ErleahError
 from services.logging import configure_logging, get_logger
 from services.memory import leave_what_stays_alone
 from services.queue.job_queue import JobQueue
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from services.settings import Settings
 
-__all__ = ["DoorParts", "OpenParts", "main", "run_webhook", "shut_down", "start_up"]
+__all__ = ["DoorParts", "OpenParts", "main", "run_process", "run_webhook", "shut_down", "start_up"]
 
 REDIS_RETRIES = 1
 """The receiver says 503 soon, where a worker waits: whoever asked can ask again, and the sweep heals."""
@@ -120,13 +120,21 @@ async def run_webhook(
             await shut_down(own)
 
 
+def run_process() -> None:
+    """Be a receiver, with the settings that are found, until a signal; logs are set up for the whole process.
+
+    Raises ConfigurationError for a bad setting, and when the port can't be had.
+    """
+    settings = load_settings()
+    configure_logging(settings)
+    uvloop.run(_until_signal(settings))
+
+
 def main() -> int:
     """Run ``python -m webhook``: exit code 0 after a stop by signal, 1 when it can't start."""
     try:
-        settings = load_settings()
-        configure_logging(settings)
-        uvloop.run(_until_signal(settings))
-    except ConfigurationError as error:
+        run_process()
+    except ErleahError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from services.queue.runner import JobContext
     from services.settings import Settings
 
-__all__ = ["Worker", "main", "run_worker", "shut_down", "start_up"]
+__all__ = ["Worker", "main", "run_process", "run_worker", "shut_down", "start_up"]
 
 log = get_logger(__name__)
 
@@ -215,13 +215,21 @@ async def run_worker(
         await shut_down(worker)
 
 
+def run_process() -> None:
+    """Be a worker, with the settings that are found, until a signal; logs are set up for the whole process.
+
+    Raises ErleahError when it can't start: for a bad setting, and for what only a person can mend in a service.
+    """
+    keep_large_blocks_apart()
+    settings = load_settings()
+    configure_logging(settings)
+    uvloop.run(_until_signal(settings))
+
+
 def main() -> int:
     """Run ``python -m worker``: exit code 0 after a stop by signal, 1 when it can't start."""
-    keep_large_blocks_apart()
     try:
-        settings = load_settings()
-        configure_logging(settings)
-        uvloop.run(_until_signal(settings))
+        run_process()
     except ErleahError as error:
         sys.stderr.write(f"{error}\n")
         return 1
