@@ -128,10 +128,16 @@ def _reasons(explain: dict[str, Any]) -> list[str]:
     lines += [f"{word!r} taken for {meant!r}" for word, meant in explain.get("corrected", {}).items()]
     if explain.get("unknown_names"):
         lines.append(f"nobody and nothing here is called {', '.join(explain['unknown_names'])}")
+    if explain.get("unheard"):
+        lines.append(f"no text here has {_listed(explain['unheard'])}: that counts against an answer")
+    if explain.get("unkept"):
+        lines.append(f"the question wants {explain['unkept']}, and no row has that: that counts against an answer")
     if explain.get("drawn_to"):
-        lines.append(
-            f"ordered by nearness to {', '.join(map(repr, explain['drawn_to']))} too: they came nearest of all types"
-        )
+        lines.append(f"ordered by nearness to {_listed(explain['drawn_to'])} too: they came nearest of all types")
     if explain.get("words_indexed") is False:
         lines.append("the index has no words yet, meaning alone was compared: erleah reindex --full")
     return lines
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(map(repr, words))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from search.naming import is_found_by_name, words_of
 from search.unkept import unkept_fact
-from search.words import sparse_text
+from search.words import number_of, sparse_text, stem, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from search.lexicon import Wording
     from services.vectors import Hit
@@ -41,12 +41,14 @@ class Evidence:
 
     ``strength`` is on the scale of the embedder's cosines, 1.0 for a match word for word. ``unknown_names``
     are names in the question that no text here has. ``unkept`` is the kind of fact asked for that no row
-    has, None as a rule.
+    has, None as a rule. ``unheard`` are the words, as written, of a short question's subject that no text has, where
+    they speak against an answer.
     """
 
     strength: float
     unknown_names: tuple[str, ...] = ()
     unkept: str | None = None
+    unheard: tuple[str, ...] = ()
 
 
 def evidence(question: str, meanings: Sequence[float], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
@@ -57,14 +59,17 @@ def evidence(question: str, meanings: Sequence[float], wording: Wording, by_word
     """
     unknown = _still_unknown(wording, by_words)
     unkept = unkept_fact(question)
+    missing = _unheard_of(wording, by_words)
+    unheard = tuple(dict.fromkeys(_written(question, missing))) if missing else ()
     if not meanings:
-        return Evidence(0.0, unknown, unkept)
+        return Evidence(0.0, unknown, unkept, unheard)
     if is_found_by_name(by_words, wording):
         return Evidence(1.0, unknown, unkept)
     best = sorted(meanings, reverse=True)[:_BEST]
     names_nobody = wording.names > 0 and 3 * len(unknown) >= 2 * wording.names
-    against = max(_AGAINST if names_nobody or unkept is not None else 0.0, _UNHEARD * _unheard_of(wording, by_words))
-    return Evidence(sum(best) / len(best) - against, unknown, unkept)
+    share = len(missing) / len(wording.subjects) if missing else 0.0
+    against = max(_AGAINST if names_nobody or unkept is not None else 0.0, _UNHEARD * share)
+    return Evidence(sum(best) / len(best) - against, unknown, unkept, unheard)
 
 
 def narrowed(everywhere: Evidence, meanings: Sequence[float], wording: Wording, by_words: Sequence[Hit]) -> Evidence:
@@ -76,12 +81,18 @@ def narrowed(everywhere: Evidence, meanings: Sequence[float], wording: Wording, 
     return replace(everywhere, strength=min(everywhere.strength, here))
 
 
-def _unheard_of(wording: Wording, by_words: Sequence[Hit]) -> float:
-    """The share of a short question's subject that no text has; 0 of a longer one, or in another language."""
+def _unheard_of(wording: Wording, by_words: Sequence[Hit]) -> frozenset[int]:
+    """The words of a short question's subject that no text has; none of a longer one, or in another language."""
     if wording.foreign or not 0 < len(wording.subjects) <= _SHORT:
-        return 0.0
-    heard = frozenset[int]().union(*map(words_of, by_words))
-    return len(wording.subjects - heard) / len(wording.subjects)
+        return frozenset()
+    return wording.subjects.difference(*map(words_of, by_words))
+
+
+def _written(question: str, numbers: frozenset[int]) -> Iterator[str]:
+    """The question's words that have one of these numbers, as they are written."""
+    for token in tokens(question):
+        if any(number_of(stem(part)) in numbers for part in token.parts):
+            yield token.written
 
 
 def _still_unknown(wording: Wording, by_words: Sequence[Hit]) -> tuple[str, ...]:

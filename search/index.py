@@ -217,6 +217,7 @@ class SearchIndex:
             "corrected": wording.corrected,
             "unknown_names": list(weighed.unknown_names),
             "unkept": weighed.unkept,
+            "unheard": list(weighed.unheard),
             "drawn_to": drawn_to,
         }
         shown = await self._in_full(master, ranked.found, {hit.id for hit in near.words})

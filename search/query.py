@@ -80,7 +80,8 @@ class SearchResult:
 
     ``near`` is then what came nearest (mode ``auto``; three at most): not an answer, only something to offer
     in its place. ``explain`` says how the search went, as JSON: what decided for or against an answer,
-    mistyped words and what they were taken for, names that nobody here bears, a kind of fact that no row has.
+    mistyped words and what they were taken for, names that nobody here bears, a kind of fact that no row has,
+    words of a short question that no text has.
     """
 
     mode: SearchMode

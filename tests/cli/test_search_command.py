@@ -66,6 +66,15 @@ def test_what_drew_the_order_is_said(capsys: pytest.CaptureFixture[str]) -> None
     assert "ordered by nearness to 'Caches', 'Acme. Databases' too" in err
 
 
+def test_what_counts_against_an_answer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The words that no text has, and the fact that no row has; where there are none, neither is spoken of."""
+    _, err = shown(capsys, near=[HIT], explain={"unheard": ["drone", "piloting"], "unkept": "a price"})
+    assert "no text here has 'drone', 'piloting': that counts against an answer" in err
+    assert "the question wants a price, and no row has that: that counts against an answer" in err
+    _, err = shown(capsys, results=[HIT], explain={"unheard": [], "unkept": None})
+    assert "against" not in err
+
+
 def test_near_rows_are_told_apart_from_answers(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing here on that; and nothing at all asks whether there is an index."""
     out, err = shown(capsys, near=[HIT])

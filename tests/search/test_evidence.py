@@ -102,6 +102,27 @@ def test_what_nobody_here_speaks_of_counts_against_an_answer(
 
 
 @pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("Are there zeppelins or penguins?", ("zeppelins", "penguins")),
+        ("Penguins! Are there penguins?", ("Penguins", "penguins")),
+        ("Is there a zeppelin among the coffee machines?", ("zeppelin",)),
+        ("Any coffee?", ()),
+        ("Is there a talk on pytest?", ()),
+        ("My penguins annoy zeppelins and walruses daily", ()),
+    ],
+)
+def test_the_words_that_count_against_an_answer_are_told_as_they_are_written(
+    question: str, words: tuple[str, ...], profiles: Profiles, lexicon: Lexicon
+) -> None:
+    """None where nothing is counted: each has been heard of, or the question is too long to say."""
+    wording = lexicon.wording(question)
+    by_words = less_chance(hits(profiles, wording), wording)
+    assert evidence(question, [NEAR] * 3, wording, by_words).unheard == words
+    assert evidence(question, [], wording, by_words).unheard == words
+
+
+@pytest.mark.parametrize(
     "question", ["Gibt es einen Vortrag über Pinguine und Zeppeline?", "My penguins annoy zeppelins and walruses daily"]
 )
 def test_another_language_and_longer_questions_are_left_to_their_meaning(

@@ -268,10 +268,11 @@ async def test_what_is_too_far_is_offered_and_not_answered(
     """Below the family's threshold there are no results, only up to three near ones, best first."""
     monkeypatch.setattr(index, "_thresholds", Thresholds(facet=0.0, master=0.0, auto=0.9))
     await fill(*(entity(number, master=f"cos=0.{number}") for number in range(1, 6)))
-    result = await index.search(ask(SearchMode.AUTO, text="zeppelins"))
+    result = await index.search(ask(SearchMode.AUTO, text="Any zeppelins?"))
     assert result.results == ()
     assert [int(found.entity_id[-12:]) for found in result.near] == [5, 4, 3]
     assert result.explain["evidence"] < result.explain["threshold"] == 0.9
+    assert (result.explain["unheard"], result.explain["unkept"]) == (["zeppelins"], None)
 
 
 async def test_what_the_conference_lacks_it_lacks_in_that_room_too(
