@@ -4,7 +4,9 @@ The embedded engine takes one conference; a server (QDRANT_URL) takes as many as
 entities are the packaged conference's, each repeated under new ids with its texts' sentences in another
 order: sizes and vocabulary are real, relevance is not, and none is measured here (``make eval`` does that).
 On a server the six collections of the index are filled for conferences of the benchmark's own, beside what is
-there, and those are deleted at the end.
+there, and those are deleted at the end. QDRANT_QUANTIZED and QDRANT_ON_DISK are a worker's settings of these
+names. They hold for collections that are made, so where some are there before, the result does not say how they are
+laid out.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import httpx
+from pydantic import TypeAdapter
 
 from bench.figure import Figure, table
 from evals.conference import SAMPLE, conference_id_of, indexed, judged
@@ -34,10 +37,10 @@ from search.points import title_of
 from search.query import EntityType, SearchQuery
 from search.writer import IndexWriter
 from services.embeddings.local import LocalEmbedder
-from services.vectors import Match, Vectors
+from services.vectors import Layout, Match, Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evals.questions import Judged
     from services.embeddings.embedder import Embedder
@@ -46,6 +49,8 @@ RESULTS = Path(__file__).parent / "results" / "search.json"
 SIZES = {EntityType.SESSIONS: 1_000, EntityType.EXHIBITORS: 500, EntityType.SPEAKERS: 800}
 AT_ONCE = 50
 _BATCH = 64
+_IS_ON = TypeAdapter(bool)
+_SWITCHES = [field.name for field in fields(Layout)]
 _NAMESPACE = UUID("5a6f1a43-6f0e-5b54-9a0c-6a1f1c6d2b10")
 
 
@@ -90,12 +95,16 @@ async def _measure(url: str, conferences: int, scale: float) -> list[Figure]:
     embedder = LocalEmbedder()
     originals = await _originals(embedder)
     asked = judged(SAMPLE)
-    vectors = Vectors(url, os.environ.get("QDRANT_API_KEY"))
+    layout = layout_asked_for(os.environ)
+    vectors = Vectors(url, os.environ.get("QDRANT_API_KEY"), layout=layout)
     writer = IndexWriter(vectors, embedder)
     ids = [str(uuid5(_NAMESPACE, f"conference {number}")) for number in range(conferences)]
     texts = 0
     size: list[Figure] = []
     try:
+        if not vectors.is_embedded:
+            found = [name for name in ALL_NAMES if await vectors.vector_size(name) is not None]
+            size += layout_figures(None if found else layout)
         began = time.perf_counter()
         for number, conference_id in enumerate(ids):
             async with await writer.begin(list(EntityType), full=False, conference_id=conference_id) as build:
@@ -130,6 +139,23 @@ async def _measure(url: str, conferences: int, scale: float) -> list[Figure]:
         cuts = statistics.quantiles(taken, n=100)
         figures += [Figure(f"search: {name}, p{percent}", cuts[percent - 1], "ms") for percent in (50, 95, 99)]
     return figures
+
+
+def layout_asked_for(environment: Mapping[str, str]) -> Layout:
+    """The layout of new collections, by the worker's settings; unset or empty is the default, as it is there.
+
+    Raises ValueError for what is neither true nor false.
+    """
+    asked = {name: environment.get(f"QDRANT_{name.upper()}") for name in _SWITCHES}
+    return Layout(**{name: _IS_ON.validate_python(value) for name, value in asked.items() if value})
+
+
+def layout_figures(layout: Layout | None) -> list[Figure]:
+    """One line for each switch of the layout; None: it is another's, and not known."""
+    return [
+        Figure(f"search: QDRANT_{name.upper()}", None if layout is None else float(getattr(layout, name)), "(1: on)")
+        for name in _SWITCHES
+    ]
 
 
 async def _search_all(

@@ -1,4 +1,4 @@
-"""The index's size, read from what a Qdrant server tells of itself."""
+"""The index's size and layout on a Qdrant server: what it tells of itself, and what it is asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.search import indexed_bytes
+from bench.search import indexed_bytes, layout_asked_for, layout_figures
+from services.vectors import Layout
 
 
 def _telemetry(*collections: dict[str, Any]) -> dict[str, Any]:
@@ -37,3 +38,19 @@ def _collection(name: str, *shards: dict[str, Any] | None) -> dict[str, Any]:
 def test_the_sizes_of_our_collections_are_added(collections: list[dict[str, Any]], size: int | None) -> None:
     """All shards that lie on the server; what others keep there is not ours."""
     assert indexed_bytes(_telemetry(*collections)) == size
+
+
+def test_the_layout_is_read_as_a_worker_reads_it() -> None:
+    """By the same names, in the same words; unset and empty are the defaults."""
+    assert layout_asked_for({"QDRANT_QUANTIZED": "", "QDRANT_URL": "http://qdrant.example"}) == Layout()
+    assert layout_asked_for({"QDRANT_QUANTIZED": "True"}) == Layout(quantized=True)
+    assert layout_asked_for({"QDRANT_QUANTIZED": "1", "QDRANT_ON_DISK": "yes"}) == Layout(quantized=True, on_disk=True)
+    with pytest.raises(ValueError, match="boolean"):
+        layout_asked_for({"QDRANT_ON_DISK": "perhaps"})
+
+
+def test_the_result_has_the_layout_unless_it_is_that_of_others_collections() -> None:
+    """A line a switch; none is claimed where the collections were there before."""
+    told = {one.name: one.value for one in layout_figures(Layout(quantized=True))}
+    assert (told["search: QDRANT_QUANTIZED"], told["search: QDRANT_ON_DISK"]) == (1.0, 0.0)
+    assert {one.value for one in layout_figures(None)} == {None}
