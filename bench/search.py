@@ -4,9 +4,9 @@ The embedded engine takes one conference; a server (QDRANT_URL) takes as many as
 entities are the packaged conference's, each repeated under new ids with its texts' sentences in another
 order: sizes and vocabulary are real, relevance is not, and none is measured here (``make eval`` does that).
 On a server the six collections of the index are filled for conferences of the benchmark's own, beside what is
-there, and those are deleted at the end. QDRANT_QUANTIZED and QDRANT_ON_DISK are a worker's settings of these
-names. They hold for collections that are made, so where some are there before, the result does not say how they are
-laid out.
+there, and those are deleted at the end. QDRANT_QUANTIZED, QDRANT_ON_DISK and QDRANT_TENANT_INDEX are a worker's
+settings of these names. They hold for collections that are made, so where some are there before, the result does not
+say how they are laid out.
 """
 
 from __future__ import annotations

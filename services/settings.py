@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     qdrant_api_key: SecretStr | None = None
     qdrant_quantized: bool = False
     qdrant_on_disk: bool = False
+    qdrant_tenant_index: bool = True
 
     embedding_provider: Literal["openai", "fastembed", "local"] = "openai"
     embedding_model: Name = "text-embedding-3-small"

@@ -147,7 +147,7 @@ class QdrantStandIn:
         kind: PayloadIndex = "datetime" if asked.field_schema is models.PayloadSchemaType.DATETIME else "keyword"
         if isinstance(asked.field_schema, models.KeywordIndexParams) and asked.field_schema.is_tenant:
             kind = "tenant"
-        await self._engine.create_index(_name(request), asked.field_name, kind)
+        await self._engine.create_index(_name(request), asked.field_name, kind, Layout())
         return _DONE
 
     # Points.

@@ -98,7 +98,11 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     """
     redis = redis or connect_redis(settings.redis_url)
     owns_vectors = vectors is None
-    layout = Layout(quantized=settings.qdrant_quantized, on_disk=settings.qdrant_on_disk)
+    layout = Layout(
+        quantized=settings.qdrant_quantized,
+        on_disk=settings.qdrant_on_disk,
+        tenant_index=settings.qdrant_tenant_index,
+    )
     vectors = vectors or Vectors(settings.qdrant_url, settings.qdrant_api_key, layout=layout)
     embedder = RememberingEmbedder(make_embedder(settings))
     directus = Directus(settings.directus_url, settings.directus_api_key.get_secret_value())

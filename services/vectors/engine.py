@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Make a collection of cosine vectors. Raises ConflictError where it is there."""
         ...
 
-    async def create_index(self, collection: str, key: str, kind: PayloadIndex) -> None:
+    async def create_index(self, collection: str, key: str, kind: PayloadIndex, layout: Layout) -> None:
         """Index a key of the payloads; one that is there changes nothing."""
         ...
 

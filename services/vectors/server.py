@@ -80,9 +80,9 @@ class ServerEngine:
             )
         )
 
-    async def create_index(self, collection: str, key: str, kind: PayloadIndex) -> None:
+    async def create_index(self, collection: str, key: str, kind: PayloadIndex, layout: Layout) -> None:
         """Index a key; one that is there changes nothing."""
-        schema = _schema(kind)
+        schema = _schema("keyword" if kind == "tenant" and not layout.tenant_index else kind)
         await self._wire.run(lambda client: client.create_payload_index(collection, key, field_schema=schema))
 
     async def drop(self, name: str) -> None:

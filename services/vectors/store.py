@@ -106,7 +106,7 @@ class Vectors:
         except ConflictError:
             made = False
         for key, kind in indexes.items():
-            await self._engine.create_index(name, key, kind)
+            await self._engine.create_index(name, key, kind, self._layout)
         return made
 
     async def drop_collection(self, name: str) -> None:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 PayloadIndex = Literal["tenant", "keyword", "datetime"]
-"""``tenant`` is a keyword that Qdrant also lays out its storage by."""
+"""``tenant`` is a keyword that Qdrant also lays out its storage by, unless the layout says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a server keeps the vectors of the collections that are made; the embedded engine has one way.
+    """How a server keeps the points of the collections that are made; the embedded engine has one way.
 
     ``quantized``: searched as int8 in memory, the best looked at once more as they are. ``on_disk``: whole
-    vectors and the graph between them are read from disk.
+    vectors and the graph between them are read from disk. ``tenant_index``: the points of one
+    tenant lie together; without it the key is a keyword like any other.
     """
 
     quantized: bool = False
     on_disk: bool = False
+    tenant_index: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def test_the_layout_is_read_as_a_worker_reads_it() -> None:
     """By the same names, in the same words; unset and empty are the defaults."""
     assert layout_asked_for({"QDRANT_QUANTIZED": "", "QDRANT_URL": "http://qdrant.example"}) == Layout()
     assert layout_asked_for({"QDRANT_QUANTIZED": "True"}) == Layout(quantized=True)
+    assert layout_asked_for({"QDRANT_TENANT_INDEX": "False"}) == Layout(tenant_index=False)
     assert layout_asked_for({"QDRANT_QUANTIZED": "1", "QDRANT_ON_DISK": "yes"}) == Layout(quantized=True, on_disk=True)
     with pytest.raises(ValueError, match="boolean"):
         layout_asked_for({"QDRANT_ON_DISK": "perhaps"})
@@ -52,5 +53,9 @@ def test_the_layout_is_read_as_a_worker_reads_it() -> None:
 def test_the_result_has_the_layout_unless_it_is_that_of_others_collections() -> None:
     """A line a switch; none is claimed where the collections were there before."""
     told = {one.name: one.value for one in layout_figures(Layout(quantized=True))}
-    assert (told["search: QDRANT_QUANTIZED"], told["search: QDRANT_ON_DISK"]) == (1.0, 0.0)
+    assert told == {
+        "search: QDRANT_QUANTIZED": 1.0,
+        "search: QDRANT_ON_DISK": 0.0,
+        "search: QDRANT_TENANT_INDEX": 1.0,
+    }
     assert {one.value for one in layout_figures(None)} == {None}
