@@ -41,6 +41,18 @@ async def test_the_held_out_half_does_not_get_worse() -> None:
     assert figures["held out", "accuracy"].n == sum(one.held_out for one in read_intents())
 
 
+async def test_the_time_saved_is_the_share_of_calls_saved_of_what_a_call_takes() -> None:
+    """The model's time as it is given, and our own round a stand-in for it, which is measured."""
+    figures = {(one.kind, one.metric): one for one in await evaluate_router(LocalEmbedder(), understanding_ms=500.0)}
+    ours = figures["all", "s round a model"].value
+    assert 0.0 < ours < 0.5
+    assert figures["all", "s a model, assumed"].value == 0.5
+    saved, calls = figures["held out", "s saved a turn"], figures["held out", "calls saved"]
+    assert saved.value == pytest.approx(calls.value * (0.5 + ours), abs=0.001)
+    assert saved.low <= saved.value <= saved.high
+    assert saved.n == calls.n
+
+
 async def test_specific_and_vague_are_told_apart_on_questions_with_a_kind(tmp_path: Path) -> None:
     """Those that nothing answers have neither kind, and are left out."""
     file = tmp_path / "queries.jsonl"
