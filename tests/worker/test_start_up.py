@@ -6,12 +6,13 @@ import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
+from services.settings import Settings
+from services.vectors import Layout
 from worker import main
 
 if TYPE_CHECKING:
-    import pytest
-
-    from services.settings import Settings
     from tests.worker.conftest import Workshop
     from worker.main import Worker
 
@@ -58,3 +59,22 @@ async def test_a_stop_while_a_worker_starts_is_not_waited_for(monkeypatch: pytes
     await asyncio.wait_for(working, 1)
     assert given_up.is_set()
     assert not ready.is_set()
+
+
+@pytest.mark.parametrize("switch", ["quantized", "on_disk", "tenant_index"])
+async def test_the_index_is_laid_out_as_the_settings_say(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each switch by itself, in place of its default."""
+    other = not getattr(Layout(), switch)
+    asked: list[Layout] = []
+
+    def vectors(*_address: object, layout: Layout) -> object:
+        asked.append(layout)
+        raise EOFError
+
+    monkeypatch.setattr(main, "Vectors", vectors)
+    settings = Settings.model_validate(
+        {"directus_api_key": "a", "directus_webhook_secret": "b", f"qdrant_{switch}": other}
+    )
+    with pytest.raises(EOFError):
+        await main.start_up(settings, redis=cast("Any", SimpleNamespace()))
+    assert asked == [Layout(**{switch: other})]
