@@ -34,7 +34,7 @@ SAMPLE = Path(__file__).parents[1] / "cli" / "demo_data"
 """The packaged conference, whose README credits the data and the judgements."""
 
 SECOND_QUESTIONS = Path(__file__).with_name("second_questions.jsonl")
-"""About the same conference, for no choice of any weight (evals/README.md)."""
+"""About the same conference; what they were looked at for, evals/README.md tells."""
 
 
 def conference_id_of(folder: Path) -> str:
