@@ -28,6 +28,7 @@ __all__ = [
     "RECORDINGS",
     "RECORDINGS_AT_MOST",
     "REGENERATION_LOCK_TTL_S",
+    "REINDEXED_AT",
     "RESULT_TTL_S",
     "SWEEP_LOCK",
     "TURN_DONE_MARK",
@@ -100,6 +101,9 @@ METRICS = "erleah:metrics"
 
 SWEEP_LOCK = "erleah:sweep"
 """String: which process sweeps or swept last. 30 s, renewed; at its end a little less than the time between two."""
+
+REINDEXED_AT = "erleah:reindexed-at"
+"""String: when the sweep last asked for a reindex, or began to count (Unix s). It stays."""
 
 RECORDINGS = "erleah:recordings"
 """Sorted set: message ids of the recorded turns, by when they ended (Unix s). As long as the newest recording."""

@@ -144,6 +144,7 @@ class Settings(BaseSettings):
     stream_interval_ms: Annotated[int, Field(ge=10, le=10_000)] = 100
     worker_max_turns: Annotated[int, Field(ge=1, le=10_000)] = 200
     record_turns_days: Annotated[int, Field(ge=0, le=90)] = 7
+    reindex_every_min: Annotated[int, Field(ge=0, le=10_080)] = 60
     default_conference_id: str | None = None
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -148,7 +148,13 @@ async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], Non
     """Run all queues and the upkeep until ``stop`` is set; then finish or hand over what runs."""
     services = worker.services
     runners = _runners(worker)
-    sweep = Sweep(services.directus, services.queue, worker.redis, services.metrics)
+    sweep = Sweep(
+        services.directus,
+        services.queue,
+        worker.redis,
+        services.metrics,
+        reindex_every_s=services.settings.reindex_every_min * 60,
+    )
     upkeep = [
         asyncio.create_task(services.pump.run(), name="answer pump"),
         asyncio.create_task(services.watch.run(), name="turn watch"),

@@ -4,11 +4,15 @@ A Flow's webhook is sent once and its failure is silent; Redis may be emptied; a
 between two steps. Directus's rows are the truth, so two cheap queries find what is left over: user
 messages without a status that are older than a moment and younger than a day, and answers that are
 still ``streaming`` though no worker holds them. One sweeper at a time, by a lock in Redis.
+
+A change of content whose hook was lost shows in no row. So the sweeper asks for a reindex now and then, which compares
+all rows with the index, embeds what has changed and forgets what is gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,7 +21,7 @@ from services import redis_keys
 from services.answer_ids import answer_id_of
 from services.errors import ErleahError
 from services.logging import get_logger
-from services.queue.jobs import AnswerJob
+from services.queue.jobs import AnswerJob, ReindexJob
 from services.redis import LockNotOwnedError
 from worker.conversation_line import ConversationLine
 from worker.turn_store import TurnStore
@@ -52,7 +56,17 @@ PAGES_AT_MOST = 10
 class Sweep:
     """Finds unanswered messages and stray answers: asks for the turns again, and ends what nobody waits for."""
 
-    def __init__(self, directus: Directus, queue: JobQueue, redis: RedisClient, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        directus: Directus,
+        queue: JobQueue,
+        redis: RedisClient,
+        metrics: Metrics,
+        *,
+        reindex_every_s: float = 0,
+    ) -> None:
+        """``reindex_every_s`` 0: never."""
+        self._reindex_every_s = reindex_every_s
         self._directus = directus
         self._queue = queue
         self._redis = redis
@@ -82,9 +96,22 @@ class Sweep:
         if not await lock.acquire(blocking=False):
             return 0
         try:
-            return await self._sweep(lock)
+            healed = await self._sweep(lock)
+            await self._reindex_in_time()
+            return healed
         finally:
             await lock.extend(REST_S, replace_ttl=True)
+
+    async def _reindex_in_time(self) -> None:
+        """Ask for a reindex where the last one asked for here is too long ago; the first time begins to count."""
+        if not self._reindex_every_s:
+            return
+        now, last = time.time(), await self._redis.get(redis_keys.REINDEXED_AT)
+        if last is not None and now - float(last) < self._reindex_every_s:
+            return
+        await self._redis.set(redis_keys.REINDEXED_AT, now)
+        if last is not None and await self._queue.enqueue(ReindexJob()):
+            log.info("sweep.reindexes", why="a change whose hook was lost shows nowhere else")
 
     async def _sweep(self, lock: RedisLock) -> int:
         now = datetime.now(UTC)

@@ -254,3 +254,26 @@ async def test_an_outage_of_directus_puts_the_sweep_off(workshop: Workshop, monk
             await asyncio.sleep(0.02)
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_a_reindex_is_asked_for_when_its_time_has_come(workshop: Workshop) -> None:
+    """For a deleted row whose hook was lost; the first sweep begins to count, and of those in time none asks."""
+    services = workshop.services
+
+    async def swept(after_s: float) -> int:
+        """How many reindexes wait after a sweep that much later."""
+        began = await workshop.redis.get(redis_keys.REINDEXED_AT)
+        if began is not None:
+            await workshop.redis.set(redis_keys.REINDEXED_AT, float(began) - after_s)
+        await workshop.redis.delete(redis_keys.SWEEP_LOCK)
+        sweeper = Sweep(services.directus, services.queue, workshop.redis, services.metrics, reindex_every_s=60)
+        await sweeper.sweep_alone()
+        return (await services.queue.depth(Queue.REINDEX)).waiting
+
+    assert await swept(0) == 0
+    assert await swept(30) == 0
+    assert await swept(31) == 1
+    assert await swept(0) == 1, "it counts anew"
+    await workshop.redis.flushall()
+    await Sweep(services.directus, services.queue, workshop.redis, services.metrics).sweep_alone()
+    assert await workshop.redis.get(redis_keys.REINDEXED_AT) is None, "0 is never"
