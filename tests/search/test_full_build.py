@@ -48,13 +48,14 @@ async def test_search_is_never_dark_during_a_full_run(
     fill: Fill, entity: MakeEntity, index: SearchIndex, vectors: Vectors, embedder: WordEmbedder
 ) -> None:
     """Searches in a loop through three full runs each see a whole index, the old one or the new, and no error."""
-    entities = [entity(number, facets={"why_attend": "cos=0.9"}) for number in range(1, 21)]
+    facets = {"why_attend": "cos=0.9"}
+    entities = [entity(number, master="cos=0.5 quartz", facets=facets) for number in range(1, 21)]
     await fill(*entities)
     rebuilding = asyncio.create_task(_rebuild_three_times(vectors, embedder, entities))
     seen: list[int] = []
     while not rebuilding.done():
         for mode in SearchMode:
-            query = SearchQuery("q", "c1", EntityType.SESSIONS, mode, limit=50)
+            query = SearchQuery("quartz", "c1", EntityType.SESSIONS, mode, limit=50)
             seen.append(len((await index.search(query)).results))
     await rebuilding
     assert len(seen) > 10
