@@ -70,7 +70,7 @@ CONVERSATION_LOCK_TTL_S = 10
 """Longer than a turn's lease: who takes a dead worker's turn up finds its place in the conversation kept."""
 
 REGENERATION_LOCK_TTL_S = 60
-"""Longer than opening an answer anew takes while Directus is slow (a read and a write, 15 s and 10 s at most)."""
+"""Longer than opening an answer anew takes while Directus is slow (two reads and a write, 15 s and 10 s at most)."""
 
 CONVERSATION_TTL_S = 600
 """Waiting lists of conversations outlive no turn by more than this."""

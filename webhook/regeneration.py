@@ -20,7 +20,14 @@ from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
 from services.redis import LockNotOwnedError, speaking_plainly
-from services.redis_keys import REGENERATION_LOCK_TTL_S, cancel_flag, regeneration_lock, turn
+from services.redis_keys import (
+    REGENERATION_LOCK_TTL_S,
+    TURN_DONE_MARK,
+    cancel_flag,
+    regeneration_lock,
+    turn,
+    turn_lease,
+)
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
 from webhook.clients import client_address
@@ -45,9 +52,14 @@ PREVIOUS_AT_MOST: Final = 5
 SEQ_GAP: Final = 1000
 """Ahead of whatever the last worker still had on its way."""
 
+LOOK_EVERY_S: Final = 0.05
+SETTLED_WITHIN_S: Final = 1.5
+"""A worker sees a stop after 0.5 s at most and writes its last; a visitor who waited longer should rather be told."""
+
 _REDIS_TIMEOUT_S: Final = 2.0
 
 _BEING_WRITTEN: Final = "The answer is still being written; stop it first"
+_BEING_ENDED: Final = "The answer is still being ended; ask again in a few seconds"
 _NOT_YET: Final = "The question has no answer yet; it is on its way"
 _NO_ANSWER: Final = {
     "superseded": "The question was answered together with a later one; ask for that answer anew",
@@ -69,7 +81,7 @@ class Regeneration:
     async def regenerate(self, request: Request) -> JSONResponse:
         """202 when it is on its way; ``id`` is the answer's or its question's.
 
-        404 for what this token can't see, 409 while the answer is still being written or where there is none,
+        404 for what this token can't see, 409 while the answer is still being written or ended or where there is none,
         429 over the limit (a new answer costs as much as a new question), 503 while Redis is away.
         """
         token = bearer_token(request)
@@ -88,9 +100,14 @@ class Regeneration:
     async def begin_again(self, question_id: str, trace_id: str) -> None:
         """Open an ended answer anew and ask for its turn.
 
-        Raises HTTPException 409 where no ended answer is there, or somebody else is just opening it.
+        Raises HTTPException 409 where no ended answer is there, a worker is still at it, or somebody else is just
+        opening it; ServiceUnavailableError without Redis or Directus.
         """
         async with _alone(self._redis, answer_id_of(question_id)):
+            if await self._is_held(question_id):
+                await self._rows(question_id)  # a live answer is refused at once
+                await self._let_settle(question_id)
+            # Read only now: the worker's last write may just have changed them.
             question, answer = await self._rows(question_id)
             async with _soon(self._redis):
                 # First: an old stop would stop the new answer, and what an old turn left saved be gone on with.
@@ -102,6 +119,25 @@ class Regeneration:
             await hand_over(self._queue, AnswerJob(message_id=question_id, trace_id=trace_id))
         except ServiceUnavailableError as error:
             _log.warning("handover_left_to_the_sweep", message_id=question_id, problem=str(error))
+
+    async def _let_settle(self, question_id: str) -> None:
+        """Wait for the worker that still has the turn: a stopped row says so before its worker has noticed.
+
+        Opened under its hands, the row would go on with the old text, or be ended by the old turn's last write.
+        Raises HTTPException 409 if that takes longer than SETTLED_WITHIN_S.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SETTLED_WITHIN_S
+        while await self._is_held(question_id):
+            if loop.time() >= until:
+                raise HTTPException(409, _BEING_ENDED)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _is_held(self, question_id: str) -> bool:
+        """Whether a live worker has the turn. Raises ServiceUnavailableError without Redis."""
+        async with _soon(self._redis):
+            held: bytes | None = await self._redis.get(turn_lease(question_id))
+        return held is not None and not held.endswith(f":{TURN_DONE_MARK}".encode())
 
     async def _rows(self, question_id: str) -> tuple[Row, Row]:
         """The question and its ended answer."""

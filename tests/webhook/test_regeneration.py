@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import pytest
 
-from services.redis_keys import cancel_flag, turn
+from services.redis_keys import cancel_flag, turn, turn_lease
 from tests.webhook.conftest import Door, Visitor, some_id
 
 
@@ -134,3 +135,45 @@ async def test_a_question_without_an_answer_of_its_own_is_told_why(door: Door, s
     answer = await door.http.post(f"/api/messages/{message_id}/regenerate", headers=visitor.headers)
     assert answer.status_code == 409
     assert words in answer.json()["message"]
+
+
+async def test_while_a_worker_is_still_at_a_stopped_answer_it_is_a_409_and_the_stop_stays(door: Door) -> None:
+    """Opened now, the old turn would write on, or its ending over the new answer."""
+    visitor, message_id, answer_id = await answered(door, "cancelled")
+    await door.redis.set(cancel_flag(answer_id), "1")
+    await door.redis.set(turn_lease(message_id), "1:a-live-worker")
+    door.directus.writes.clear()
+    answer = await door.http.post(f"/api/messages/{answer_id}/regenerate", headers=visitor.headers)
+    assert answer.status_code == 409
+    assert "still being ended" in answer.json()["message"]
+    assert door.directus.writes == []
+    assert await door.redis.get(cancel_flag(answer_id)) == b"1"
+    await door.redis.delete(turn_lease(message_id))
+    assert await again(door, visitor, answer_id) == 202, "a dead worker's lease has lapsed"
+
+
+async def test_a_stopped_answer_begins_again_once_its_worker_has_settled_it(door: Door) -> None:
+    """What the worker writes at last is what the new answer begins with: its text, and ahead of its seq."""
+    visitor, message_id, answer_id = await answered(door, "cancelled")
+    await door.redis.set(turn_lease(message_id), "1:a-live-worker")
+
+    async def settle() -> None:
+        await asyncio.sleep(0.2)
+        last = {"messageText": "The first answer, further", "seq": 2007, "outcome": "cancelled"}
+        await door.directus.directus().update_item("messages", answer_id, last)
+        await door.redis.set(turn_lease(message_id), "1:done")
+
+    status, _ = await asyncio.gather(again(door, visitor, answer_id), settle())
+    assert status == 202
+    row = door.directus.row("messages", answer_id)
+    assert (row["status"], row["messageText"]) == ("streaming", "")
+    assert row["seq"] > 2007
+    assert [before["text"] for before in row["metadata"]["previous"]] == ["The first answer, further"]
+
+
+async def test_an_answer_that_streams_is_refused_without_a_wait(door: Door) -> None:
+    visitor, message_id, answer_id = await answered(door, "streaming")
+    await door.redis.set(turn_lease(message_id), "1:a-live-worker")
+    began = time.perf_counter()
+    assert await again(door, visitor, answer_id) == 409
+    assert time.perf_counter() - began < 1
