@@ -56,6 +56,10 @@ LOOK_EVERY_S: Final = 0.05
 SETTLED_WITHIN_S: Final = 1.5
 """A worker sees a stop after 0.5 s at most and writes its last; a visitor who waited longer should rather be told."""
 
+ASK_EVERY_S: Final = 0.1
+JOB_ENDED_WITHIN_S: Final = 2.0
+"""An ended turn's job still records it and leaves the line: milliseconds, with a slow Redis a second or so."""
+
 _REDIS_TIMEOUT_S: Final = 2.0
 
 _BEING_WRITTEN: Final = "The answer is still being written; stop it first"
@@ -116,9 +120,24 @@ class Regeneration:
             # again: a second try might come when a worker has begun.
             await self._directus.update_items(MESSAGES, [_opened(answer), _waiting(question, trace_id)])
         try:
-            await hand_over(self._queue, AnswerJob(message_id=question_id, trace_id=trace_id))
+            await self._ask_for_turn(AnswerJob(message_id=question_id, trace_id=trace_id))
         except ServiceUnavailableError as error:
             _log.warning("handover_left_to_the_sweep", message_id=question_id, problem=str(error))
+
+    async def _ask_for_turn(self, job: AnswerJob) -> None:
+        """Ask for the new turn, again and again while the old turn's job, which has the same id, is just ending.
+
+        After JOB_ENDED_WITHIN_S it is the sweep's. Raises ServiceUnavailableError without Redis.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + JOB_ENDED_WITHIN_S
+        while not await hand_over(self._queue, job):
+            if await self._is_held(job.message_id):
+                return  # somebody else's job (the sweep's, say) has begun the new turn
+            if loop.time() >= until:
+                _log.warning("handover_left_to_the_sweep", message_id=job.message_id, problem="its job has not ended")
+                return
+            await asyncio.sleep(ASK_EVERY_S)
 
     async def _let_settle(self, question_id: str) -> None:
         """Wait for the worker that still has the turn: a stopped row says so before its worker has noticed.

@@ -7,7 +7,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from arq.constants import job_key_prefix
 
+from services.queue.jobs import AnswerJob
 from services.redis_keys import cancel_flag, turn, turn_lease
 from tests.webhook.conftest import Door, Visitor, some_id
 
@@ -27,7 +29,15 @@ async def answered(door: Door, status: str = "completed") -> tuple[Visitor, str,
         metadata={"provider": "anthropic", "model": "m"},
     )
     await door.directus.directus().update_item("messages", ids["message_id"], {"status": "answered"})
+    await end_job(door, ids["message_id"])
     return visitor, ids["message_id"], ids["answer_id"]
+
+
+async def end_job(door: Door, message_id: str) -> None:
+    """What a runner does at last for a question's job."""
+    job = AnswerJob(message_id=message_id)
+    await door.redis.zrem(job.queue, job.job_id)
+    await door.redis.delete(job_key_prefix + job.job_id)
 
 
 async def again(door: Door, visitor: Visitor, message_id: str) -> int:
@@ -177,3 +187,44 @@ async def test_an_answer_that_streams_is_refused_without_a_wait(door: Door) -> N
     began = time.perf_counter()
     assert await again(door, visitor, answer_id) == 409
     assert time.perf_counter() - began < 1
+
+
+async def test_the_turn_is_asked_for_again_while_the_old_ones_job_is_just_ending(door: Door) -> None:
+    """Else the sweep would find it, with an empty answer on the screen for 10 to 20 s."""
+    visitor, message_id, answer_id = await answered(door)
+    await door.queue.enqueue(AnswerJob(message_id=message_id))
+    door.queue.asked.clear()
+    door.queue.new.clear()
+
+    async def end() -> None:
+        while not door.queue.new:
+            await asyncio.sleep(0.01)
+        await end_job(door, message_id)
+
+    status, _ = await asyncio.gather(again(door, visitor, answer_id), end())
+    assert (status, door.queue.new) == (202, [False, True])
+    assert {(job.job_id, job.trace_id) for job in door.queue.asked} == {(f"turn:{message_id}", "once-more")}
+
+
+async def test_a_job_that_does_not_end_is_left_to_the_sweep(door: Door) -> None:
+    visitor, message_id, answer_id = await answered(door)
+    await door.queue.enqueue(AnswerJob(message_id=message_id))
+    began = time.perf_counter()
+    assert await again(door, visitor, answer_id) == 202
+    assert time.perf_counter() - began < 4
+    assert door.queue.new[-1] is False
+    assert door.directus.row("messages", message_id)["status"] is None, "the sweep finds it"
+
+
+async def test_a_turn_that_somebody_has_begun_meanwhile_is_not_asked_for_again(door: Door) -> None:
+    visitor, message_id, answer_id = await answered(door)
+    await door.queue.enqueue(AnswerJob(message_id=message_id))
+    door.queue.new.clear()
+
+    async def begin() -> None:
+        while not door.queue.new:
+            await asyncio.sleep(0.01)
+        await door.redis.set(turn_lease(message_id), "2:the-sweeps-worker")
+
+    status, _ = await asyncio.gather(again(door, visitor, answer_id), begin())
+    assert (status, door.queue.new) == (202, [False, False])
