@@ -9,7 +9,7 @@ import click
 from assistants.registry import make_assistants
 from cli.terminal import command_settings, data, run, say
 from services.embeddings.factory import make_embedder
-from services.errors import ErleahError, NotFoundError
+from services.errors import ConfigurationError, ErleahError, NotFoundError
 from services.llm.chain import make_language_model
 from services.redis import connect_redis
 from worker.comparing import compare
@@ -36,7 +36,7 @@ IN_PROCESS = frozenset({"local", "fastembed"})
 @click.argument("message_id")
 @click.option("--prompts", metavar="VERSION", help="With these prompts instead of the turn's own, v2 say.")
 @click.option("--live", is_flag=True, help="Ask a real model where none was asked the same then.")
-@click.option("--model", metavar="NAME", help="Which model, with --live.")
+@click.option("--model", metavar="NAME", help="Another model writes, with --live.")
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
 def replay(*, message_id: str, prompts: str | None, live: bool, model: str | None, as_json: bool) -> int:
     """Run the turn that answered this message again, and show where it parts from what it was.
@@ -74,10 +74,12 @@ async def _replay(
     if model:
         changes |= {"anthropic_model": model, "openai_model": model}
     settings = settings.model_copy(update=changes)
-    embedder, language_model = _embedder(recording, settings), make_language_model(settings) if live else None
+    assistant = _assistant(recording, settings)
+    language_model = _live_model(settings, model) if live else None
+    embedder = _embedder(recording, settings)
     try:
         replayed = await run_again(
-            recording, _assistant(recording, settings), settings, embedder=embedder, live=language_model
+            recording, assistant, settings, embedder=embedder, live=language_model, is_other_model=model is not None
         )
     finally:
         await _close(embedder, language_model)
@@ -97,6 +99,15 @@ def _assistant(recording: Recording, settings: Settings) -> Assistant:
         if assistant.name == name:
             return assistant
     raise NotFoundError(f"the turn was answered by the assistant {name!r}, which is not installed here")
+
+
+def _live_model(settings: Settings, name: str | None) -> LanguageModel:
+    """The real models; raises ConfigurationError where one is named and none can be asked."""
+    language_model = make_language_model(settings)
+    if name and not language_model.has_model:
+        # Else the templates would answer, and be shown as what that model wrote.
+        raise ConfigurationError(f"there is no model to ask for {name}: set ANTHROPIC_API_KEY or OPENAI_API_KEY")
+    return language_model
 
 
 def _embedder(recording: Recording, settings: Settings) -> Embedder | None:

@@ -65,18 +65,20 @@ class _Asked:
     unanswered: list[str] = field(default_factory=list)
 
 
-async def replay(
+async def replay(  # noqa: PLR0913 - what is replayed, on what, and who answers
     recording: Recording,
     assistant: Assistant,
     settings: Settings,
     *,
     embedder: Embedder | None,
     live: LanguageModel | None = None,
+    is_other_model: bool = False,
 ) -> Replay:
     """Run the turn again.
 
     ``embedder`` is one that needs no network and is the recorded one, else None: the understanding is then taken
-    from the recording. ``live`` answers what has no recorded reply.
+    from the recording. ``live`` answers what has no recorded reply. With ``is_other_model`` it writes in place of the
+    recorded model and is asked whatever that one was; only what the recorded fast model understood stays.
     """
     asked, reads = _Asked(), _RecordedReads(recording)
     toolbox = Toolbox(
@@ -90,9 +92,10 @@ async def replay(
     turn = recording.begun.model_copy(deep=True)
     turn.started_at = time.time()  # the time a turn may take is counted anew; the assistant's clock is ``turn.now``
     answer = _UnwrittenAnswer(turn)
+    replies = _replies(recording, is_other_model=is_other_model)
     services = StepServices(
         settings=settings.model_copy(update=_limits(recording)),
-        model=_RecordedModel(recording, asked, live),
+        model=_RecordedModel(replies, asked, live, had_model=recording.had_model),
         toolbox=toolbox,
         assistant=_RecordedTools(assistant, recording, understands_again=understands_again),
         answer=answer,
@@ -118,6 +121,18 @@ def _limits(recording: Recording) -> dict[str, Any]:
     return {name: recording.settings[name] for name in ("max_iterations", "turn_max_tokens", "turn_max_cost_usd")}
 
 
+def _replies(recording: Recording, *, is_other_model: bool) -> list[ModelCall]:
+    """The recorded calls whose replies still count.
+
+    Another model answers in place of the one that wrote, but not of Anthropic's fast one, which understands: asked
+    anew, that one could search for something else, and the two answers would not be of the same findings.
+    """
+    if not is_other_model:
+        return list(recording.model_calls)
+    fast = recording.settings["anthropic_fast_model"]
+    return [call for call in recording.model_calls if call.value is not None and call.value["model"] == fast]
+
+
 class _UnwrittenAnswer(AnswerStream):
     """An answer that goes nowhere."""
 
@@ -133,9 +148,9 @@ class _UnwrittenAnswer(AnswerStream):
 class _RecordedModel(LanguageModel):
     """Says what was said to the same prompt; anything else only a live model answers."""
 
-    def __init__(self, recording: Recording, asked: _Asked, live: LanguageModel | None) -> None:
-        self._calls = list(recording.model_calls)
-        self._had_model = recording.had_model
+    def __init__(self, calls: list[ModelCall], asked: _Asked, live: LanguageModel | None, *, had_model: bool) -> None:
+        self._calls = calls
+        self._had_model = had_model
         self._asked = asked
         self._live = live
 

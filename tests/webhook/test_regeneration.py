@@ -40,6 +40,12 @@ async def end_job(door: Door, message_id: str) -> None:
     await door.redis.delete(job_key_prefix + job.job_id)
 
 
+async def asked_once(door: Door) -> None:
+    """Wait for the first answer of the queue."""
+    while not door.queue.new:  # noqa: ASYNC110 - the queue has no event
+        await asyncio.sleep(0.01)
+
+
 async def again(door: Door, visitor: Visitor, message_id: str) -> int:
     headers = visitor.headers | {"X-Correlation-ID": "once-more"}
     answer = await door.http.post(f"/api/messages/{message_id}/regenerate", headers=headers)
@@ -197,8 +203,7 @@ async def test_the_turn_is_asked_for_again_while_the_old_ones_job_is_just_ending
     door.queue.new.clear()
 
     async def end() -> None:
-        while not door.queue.new:
-            await asyncio.sleep(0.01)
+        await asked_once(door)
         await end_job(door, message_id)
 
     status, _ = await asyncio.gather(again(door, visitor, answer_id), end())
@@ -222,8 +227,7 @@ async def test_a_turn_that_somebody_has_begun_meanwhile_is_not_asked_for_again(d
     door.queue.new.clear()
 
     async def begin() -> None:
-        while not door.queue.new:
-            await asyncio.sleep(0.01)
+        await asked_once(door)
         await door.redis.set(turn_lease(message_id), "2:the-sweeps-worker")
 
     status, _ = await asyncio.gather(again(door, visitor, answer_id), begin())

@@ -13,6 +13,7 @@ import pytest
 
 from assistants.conference.model_understanding import ModelUnderstanding
 from assistants.interface import ToolCall
+from cli import replay as replay_command
 from cli.main import main
 from services import redis_keys
 from services.errors import ProviderBrokenStreamError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from services.llm.calls import AnswerEnd, Prompt
+    from services.settings import Settings
     from tests.worker.conftest import Workshop
 
 CONFERENCE = "11111111-1111-4111-8111-111111111111"
@@ -50,11 +52,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 class Claude(ScriptedProvider):
-    """Understands and writes, both by script."""
+    """Understands and writes, both by script; ``asked`` says which, in order."""
+
+    def __init__(self, pieces: list[str]) -> None:
+        super().__init__(pieces)
+        self.asked: list[str] = []
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[TextDelta | AnswerEnd]:
+        self.asked.append("stream")
+        async for event in super().stream(prompt):
+            yield event
 
     async def parse(self, prompt: Prompt, schema: type[BaseModel]) -> Parsed[Any]:
         assert schema is ModelUnderstanding
         self.prompts.append(prompt)
+        self.asked.append("parse")
         said = {"intent": "session_search", "search_type": "vague", "standalone_query": "property tests and databases"}
         return Parsed(
             ModelUnderstanding.model_validate(
@@ -135,6 +147,49 @@ async def test_a_model_that_would_be_asked_something_else_is_not_made_up(recorde
     assert (replayed.text, list(replayed.unanswered)) == ("Brief.", [])
     parted = [step.name for step in compare(recording, replayed) if not step.is_same]
     assert parted == ["prompt 1", "answer"]
+
+
+async def test_another_model_is_asked_though_the_prompts_are_the_same(recorded: Workshop) -> None:
+    """The recorded text is the other model's; the tools still find what they found."""
+    message_id = recorded.ask("Where is the bar?")
+    await recorded.answer(message_id)
+    recording = await load(recorded, message_id)
+    other = ScriptedProvider(["By the pier."])
+    settings = recorded.services.settings
+    live = LanguageModel([other])
+    replayed = await replay(recording, recorded.assistant, settings, embedder=None, live=live)
+    assert (replayed.text, other.prompts) == ("Hello there.", []), "live alone asks what was not asked then"
+    replayed = await replay(recording, recorded.assistant, settings, embedder=None, live=live, is_other_model=True)
+    assert (replayed.text, len(other.prompts)) == ("By the pier.", 1)
+    parted = {step.name: step.diff for step in compare(recording, replayed) if not step.is_same}
+    assert list(parted) == ["answer"]
+    assert {"-Hello there.", "+By the pier."} <= set(parted["answer"])
+    assert [each.results for each in replayed.turn.outcomes] == [each.results for each in recording.ended.outcomes]
+
+
+@pytest.mark.parametrize(("fast_model", "asked"), [("fast-1", ["stream"]), ("another", ["parse", "stream"])])
+async def test_what_the_fast_model_understood_stays_with_another_model(fast_model: str, asked: list[str]) -> None:
+    """It is not the one that is replaced; where the same model understands and writes, the other one does both."""
+    question = "something with replicas, and what breaks, for a beginner of it all"
+    written = Claude(["Go to Testing in anger."])
+    changes = {"anthropic_fast_model": fast_model}
+    async with conference_workshop(ROWS, written, **changes) as workshop:
+        message_id = workshop.ask(question, workshop.conversation(conference_id=CONFERENCE))
+        await workshop.answer(message_id)
+        recording = await load(workshop, message_id)
+        other = Claude(["Try Databases at scale."])
+        replayed = await replay(
+            recording,
+            workshop.services.assistants["mini"],
+            workshop.services.settings,
+            embedder=workshop.services.toolbox.embedder,
+            live=LanguageModel([other]),
+            is_other_model=True,
+        )
+    assert [call.kind for call in recording.model_calls] == ["parse", "stream"]
+    assert other.asked == asked
+    assert replayed.text == "Try Databases at scale."
+    assert replayed.turn.outcomes[0].results == recording.ended.outcomes[0].results
 
 
 async def test_the_conference_assistant_understands_again_from_what_it_read_then() -> None:
@@ -286,6 +341,33 @@ class TestCommand:
         """It names the version and those there are."""
         assert main(["replay", message_id, "--prompts", "v99"]) == 1
         assert "v99" in capsys.readouterr().err
+
+    def test_another_model_is_asked_and_its_text_shown(
+        self, message_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the model's name in the settings; exit code 0, for no same result was to be expected."""
+        made: list[Settings] = []
+
+        def make(settings: Settings) -> LanguageModel:
+            made.append(settings)
+            return LanguageModel([Claude(["Try Databases at scale."])])
+
+        monkeypatch.setattr(replay_command, "make_language_model", make)
+        assert main(["replay", message_id, "--live", "--model", "other-2"]) == 0
+        shown = capsys.readouterr().out
+        assert shown.startswith("They part at: ")
+        assert "-Go to Testing in anger." in shown
+        assert "+Try Databases at scale." in shown
+        assert [(each.anthropic_model, each.openai_model) for each in made] == [("other-2", "other-2")]
+
+    def test_another_model_needs_a_key(
+        self, message_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Templates are not shown as what that model wrote."""
+        for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        assert main(["replay", message_id, "--live", "--model", "other-2"]) == 1
+        assert "ANTHROPIC_API_KEY" in capsys.readouterr().err
 
     def test_another_model_needs_live(self, message_id: str) -> None:
         """Exit code 2: nobody can say what another model would have written."""
