@@ -79,7 +79,7 @@ async def _replay(
     embedder = _embedder(recording, settings)
     try:
         replayed = await run_again(
-            recording, assistant, settings, embedder=embedder, live=language_model, is_other_model=model is not None
+            recording, assistant, settings, embedder=embedder, live=language_model, is_other_model=bool(model)
         )
     finally:
         await _close(embedder, language_model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from assistants.conference import assistant as conference_assistant
 from assistants.conference.model_understanding import ModelUnderstanding
 from assistants.interface import ToolCall
 from cli import replay as replay_command
@@ -317,6 +319,18 @@ class TestCommand:
 
         return asyncio.run(take_a_turn())
 
+    @pytest.fixture
+    def second_prompts(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+        """The one line that the system prompt of v2 has more than that of v1."""
+        line = "- Answer in one sentence."
+        prompts = tmp_path / "prompts"
+        for version in ("v1", "v2"):
+            shutil.copytree(conference_assistant._PROMPTS / "v1", prompts / version)
+        system = prompts / "v2" / "system.j2"
+        system.write_text(f"{system.read_text(encoding='utf-8').rstrip()}\n{line}\n", encoding="utf-8")
+        monkeypatch.setattr(conference_assistant, "_PROMPTS", prompts)
+        return line
+
     def test_says_that_it_is_the_same(self, message_id: str, capsys: pytest.CaptureFixture[str]) -> None:
         """Exit code 0, both answers one."""
         assert main(["replay", message_id]) == 0
@@ -341,6 +355,35 @@ class TestCommand:
         """It names the version and those there are."""
         assert main(["replay", message_id, "--prompts", "v99"]) == 1
         assert "v99" in capsys.readouterr().err
+
+    def test_other_prompts_are_shown_beside_the_turns_own(
+        self, message_id: str, second_prompts: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Their difference and no made-up answer; exit code 0, for that is what was asked for."""
+        assert main(["replay", message_id, "--prompts", "v2"]) == 0
+        told = capsys.readouterr()
+        assert told.out.startswith("They part at: prompt 1, ")
+        assert f"+{second_prompts}" in told.out
+        assert "ask it with: --live" in told.err
+        assert main(["replay", message_id]) == 0, "without them the turn's own are taken"
+
+    def test_a_live_model_is_asked_with_the_other_prompts(
+        self,
+        message_id: str,
+        second_prompts: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """It writes by them, of what was found then."""
+        model = Claude(["Testing in anger, at nine."])
+        monkeypatch.setattr(replay_command, "make_language_model", lambda _: LanguageModel([model]))
+        assert main(["replay", message_id, "--prompts", "v2", "--live"]) == 0
+        told = capsys.readouterr()
+        assert "+Testing in anger, at nine." in told.out
+        assert "--live" not in told.err
+        (prompt,) = model.prompts
+        assert prompt.system.endswith(second_prompts)
+        assert "Testing in anger" in prompt.context
 
     def test_another_model_is_asked_and_its_text_shown(
         self, message_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
