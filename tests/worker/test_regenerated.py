@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
 from tests.worker.test_answering import until
+from webhook.regeneration import Regeneration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.rate_limits import RateLimits
     from tests.worker.conftest import Workshop
 
 
@@ -42,6 +44,29 @@ async def test_an_answer_asked_for_anew_keeps_its_old_text_in_metadata(workshop:
     assert anew["metadata"]["previous"] == [{"text": "Hello there."}]
     assert anew["metadata"]["attempts"] == 1
     assert anew["seq"] > 1003
+
+
+async def test_one_who_stops_and_asks_anew_at_once_gets_the_new_answer_alone(workshop: Workshop) -> None:
+    """The receiver's row says "cancelled" before the worker has noticed: its end does not fall on the new answer."""
+    limits = cast("RateLimits", None)  # counted before, not here
+    services = workshop.services
+    receiver = Regeneration(directus=services.directus, redis=workshop.redis, queue=services.queue, limits=limits)
+    workshop.provider.pieces, workshop.provider.pace_s = ["old "] * 500, 0.02
+    message_id = workshop.ask()
+    turn = asyncio.create_task(workshop.answer(message_id))
+    await until(lambda: (workshop.answer_to(message_id) or {}).get("messageText"))
+    await services.directus.update_item("messages", answer_id_of(message_id), {"status": "cancelled"})
+    await receiver.begin_again(message_id, "trace-2")
+    await asyncio.wait_for(turn, 5)
+    assert (workshop.answer_to(message_id) or {})["status"] == "streaming"
+    assert workshop.status_of(message_id) is None
+    workshop.provider.pieces, workshop.provider.pace_s = ["New."], 0
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert (row["messageText"], row["status"], workshop.status_of(message_id)) == ("New.", "completed", "answered")
+    (before,) = row["metadata"]["previous"]
+    assert (before["text"].split()[0], before["outcome"]) == ("old", "cancelled")
 
 
 async def test_what_a_bursts_answer_covered_it_covers_again(workshop: Workshop) -> None:
