@@ -65,11 +65,12 @@ async def settle(live: LiveTurn, services: Services) -> bool:
             log.info("turn.superseded", by=later)
         case _:
             pass
-    unheard = services.pump.unheard(live.answer)
-    may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or unheard is not None
+    is_unheard = services.pump.unheard(live.answer) is not None
+    may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or is_unheard
     ended = await services.turns.finish(live.claim, live.answer.last_row if may_be_hit else None)
     if may_be_hit and live.answer.last_row is not None:
-        services.late_writes.suspect(live.turn.message_id, live.turn.answer_id, is_unheard=unheard is not None)
+        # Also where we heard of all our own: what an attempt or a turn before us waited for in vain, nobody here knows.
+        services.late_writes.suspect(live.turn.message_id, live.turn.answer_id, is_unheard=True)
     _count_usage(live.turn.usage, services.metrics)
     if signal is not None:
         services.metrics.count("erleah_turns_called_off", signal=type(signal).__name__)
@@ -142,14 +143,17 @@ async def _end_stopped(live: LiveTurn, services: Services) -> None:
         if answer.previous:
             fields["metadata"] |= {"previous": answer.previous}
         fields["seq"] = answer.seq + 1
+        text = _text_that_stays(answer, services)
+        if services.pump.unheard(answer) is not None:
+            fields |= text  # an older one may have come late meanwhile, over what was written
         await services.directus.update_items("messages", [fields])
-        answer.last_row = fields | _text_that_stays(answer, services)
+        answer.last_row = fields | text
     await mark(services, question_marks(turn))
     turn.state = State.CANCELLED
 
 
 def _text_that_stays(answer: AnswerStream, services: Services) -> dict[str, str]:
-    """The text of a stopped answer, for where a late write puts an older one there."""
+    """The text of a stopped answer, for where a late write puts an older one there, or has."""
     unheard = services.pump.unheard(answer)
     texts = [answer.written_text, unheard["messageText"] if unheard is not None else None]
     known = [text for text in texts if text is not None]
@@ -159,10 +163,14 @@ def _text_that_stays(answer: AnswerStream, services: Services) -> dict[str, str]
 async def _adopt(answer: AnswerStream, services: Services) -> None:
     """Learn of a row that an earlier attempt made, and how far it came."""
     rows = await services.directus.read_items(
-        "messages", filter={"id": {"_eq": answer.answer_id}}, fields=["id", "status", "seq", "metadata"], limit=1
+        "messages",
+        filter={"id": {"_eq": answer.answer_id}},
+        fields=["id", "status", "seq", "messageText", "metadata"],
+        limit=1,
     )
     if rows and rows[0]["status"] in {"streaming", State.CANCELLED}:
         answer.exists = True
+        answer.written_text = rows[0]["messageText"] or ""
         answer.previous = (rows[0]["metadata"] or {}).get("previous", [])
         answer.seq = max(answer.seq, (rows[0]["seq"] or 0) + SEQ_GAP_AFTER_TAKEOVER)
 
@@ -183,7 +191,8 @@ async def mark(services: Services, marks: list[dict[str, Any]]) -> None:
     """Mark user messages as settled; one that was deleted needs no mark."""
     for each in marks:
         try:
-            await services.directus.update_items("messages", [each])
+            # Tried again here, where the line is held: by a later try the message may have been answered by itself.
+            await services.directus.update_items("messages", [each], retry=True)
         except ServiceUnavailableError:
             raise
         except ErleahError as error:

@@ -36,10 +36,12 @@ log = get_logger(__name__)
 
 LOOK_S = 0.25
 STILL_FOR_S = 5.0
-"""A request that was held on its way arrives within this, or Directus's client has given it up."""
+"""A request that was held on its way arrives within this, or Directus's client has given it up: so long looks who has
+lost a turn and heard of all his writes."""
 UNHEARD_STILL_FOR_S = 60.0
 """Directus goes on with a request whose client has given up: for as long as it waits for a connection to its database,
-say (60 s, knex's ``acquireConnectionTimeout``), and proxies hold one as long (nginx's ``proxy_read_timeout``)."""
+say (60 s, knex's ``acquireConnectionTimeout``), and proxies hold one as long (nginx's ``proxy_read_timeout``). So long
+looks who has given one up, and who has ended a turn that others began: of theirs he knows nothing."""
 WATCHED_FOR_S = 300.0
 """Longer than a turn that was taken up may take to its end."""
 

@@ -11,16 +11,18 @@ from services import redis_keys
 from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
-    from tests.worker.fault_world import ModelFault, World
+    from tests.worker.fault_world import ModelFault, SimWorker, World
     from tests.worker.virtual_time import Clock
 
-__all__ = ["ACTS", "CONVERSATIONS", "TAGS", "Asked", "Befalls", "Case", "Story"]
+__all__ = ["ACTS", "CONVERSATIONS", "TAGS", "Asked", "Befalls", "Case", "DoneLate", "Story"]
 
 TAGS = ("bridges", "candles", "dolphins", "engines", "forests", "gardens")
 CONVERSATIONS = tuple(str(uuid5(NAMESPACE_OID, f"conversation {number}")) for number in range(2))
 STORM_S = 12.0
 QUIET_S = 90.0
 """Longest that healing may take: a lease, a turn's time-out (40 s), a sweep, the next turn of the line."""
+MENDED_S = 1.5
+"""A row that a late write has hit is looked at each ``late_writes.LOOK_S``, and put right by one call."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,27 @@ class Befalls:
 
 
 @dataclass(frozen=True)
+class DoneLate:
+    """Of the next ``times`` writes of any worker nobody hears anything; Directus does each ``after_s`` later.
+
+    Those are either such that make rows or such that change them. ``after_s`` is shorter than
+    ``late_writes.UNHEARD_STILL_FOR_S``: for what comes later than that nothing is promised. Left out are the
+    receiver's writes: one that opens an answer anew, and comes behind the new answer, begins one more turn.
+    """
+
+    at: float
+    times: int
+    after_s: float
+    makes_rows: bool = False
+
+
+@dataclass(frozen=True)
 class Case:
     seed: int
     workers: int
     asked: tuple[Asked, ...]
     befalls: tuple[Befalls, ...]
+    late: tuple[DoneLate, ...] = ()
 
 
 ACTS = (
@@ -98,20 +116,33 @@ class Story:
             self.world.start_worker()
         due: list[tuple[float, int, Any]] = [(one.at, n, one) for n, one in enumerate(self.case.asked)]
         due += [(one.at, 100 + n, one) for n, one in enumerate(self.case.befalls)]
+        due += [(one.at, 200 + n, one) for n, one in enumerate(self.case.late)]
         for at, number, what in sorted(due, key=lambda each: each[:2]):
             await asyncio.sleep(max(at - self.clock.now, 0))
             if isinstance(what, Asked):
                 self._ask(number, what)
+            elif isinstance(what, DoneLate):
+                world = self.world
+                late_s = world.directus_made_late_s if what.makes_rows else world.directus_late_s
+                late_s += [what.after_s] * what.times
             else:
                 self.world.begin(self._befall(what))
         await asyncio.sleep(max(STORM_S - self.clock.now, 0))
         self.world.calm()
         if not any(worker.is_running for worker in self.world.workers):
             self.world.start_worker()
+        await self._heal()
+        # What is done late may come when all is settled, and until the last of it is there a row may be wrong again.
+        while self.world.late_writes:  # noqa: ASYNC110 - nor have these
+            await asyncio.sleep(0.5)
+        await self._heal()
+        await asyncio.sleep(MENDED_S)
+
+    async def _heal(self) -> None:
+        """Wait until nothing is left over, ``QUIET_S`` at most."""
         quiet_until = self.clock.now + QUIET_S
         while not self.is_settled and self.clock.now < quiet_until:  # noqa: ASYNC110 - rows have no event
             await asyncio.sleep(0.5)
-        await asyncio.sleep(1.5)
 
     @property
     def is_settled(self) -> bool:
@@ -165,10 +196,12 @@ class Story:
                 self._delete("conversations", CONVERSATIONS[what.which % 2])
             case "kill" if worker.is_running:
                 worker.kill()
+                self._leave_out_what_nobody_looks_after(worker)
                 await asyncio.sleep(what.size)
                 world.start_worker()
             case "shut down" if worker.is_running:
                 await worker.stop(what.size)
+                self._leave_out_what_nobody_looks_after(worker)
                 world.start_worker()
             case "directus away":
                 world.directus.away = True
@@ -201,6 +234,21 @@ class Story:
                 await worker.pause(what.size * 2)
             case "regenerate":
                 await self._regenerate(message_id, answer_id, until=min(self.clock.now + 3 * what.size, STORM_S))
+
+    def _leave_out_what_nobody_looks_after(self, ended: SimWorker) -> None:
+        """Drop the late writes that nothing would put right once this process has ended.
+
+        The watch over an answer that has ended is its process's own, and ends with it. And a last write of a process
+        that died before it heard of it is the end of the turn when it comes: nobody takes up what is answered.
+        """
+        answers = {
+            key
+            for key, row in self.world.directus.tables.rows["messages"].items()
+            if row["role"] == "assistant" and row["status"] != "streaming"
+        }
+        self.world.leave_out(
+            lambda write: bool(write.ids & answers) or (write.sender is ended.connection and not write.is_text)
+        )
 
     async def _regenerate(self, message_id: str, answer_id: str, *, until: float) -> None:
         """As the receiver does it for a visitor who asks until he is let; what was stopped before may go on then."""

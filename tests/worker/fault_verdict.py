@@ -29,10 +29,17 @@ class Verdict:
         self.questions = {row["id"]: row for row in rows if row["role"] == "user"}
         self.answers = {row["id"]: row for row in rows if row["role"] == "assistant"}
         self.seen: dict[str, list[dict[str, Any]]] = {}
-        for write in story.world.directus.writes:
+        self.on_screen: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        """By answer, the writes that changed a screen, each with its place among all: a screen keeps the highest seq,
+        so a late write changes nothing there, nor does what puts it right."""
+        for position, write in enumerate(story.world.directus.writes):
             for row in write.rows:
-                if write.method != "DELETE" and row["id"] not in self.questions and "seq" in row:
-                    self.seen.setdefault(row["id"], []).append(row)
+                if write.method != "DELETE" and row["id"] not in self.questions:
+                    seen = self.seen.setdefault(row["id"], [])
+                    if "seq" not in row or all(row["seq"] > earlier["seq"] for earlier in seen):
+                        self.on_screen.setdefault(row["id"], []).append((position, row))
+                    if "seq" in row:
+                        seen.append(row)
 
     def pronounce(self) -> None:
         self.every_question_is_settled()
@@ -41,6 +48,7 @@ class Verdict:
         self.a_stop_is_a_stop()
         self.whole_texts()
         self.seq_grows()
+        self.rows_hold_what_is_on_the_screen()
         self.in_order()
 
     def every_question_is_settled(self) -> None:
@@ -87,9 +95,11 @@ class Verdict:
                 assert late_s < STOP_RACE_S, f"{row['status']} {late_s:.2f} s after the stop"
 
     def _last_write_at(self, answer_id: str) -> float:
-        world = self.story.world
-        pairs = zip(world.directus.writes, world.written_at, strict=True)
-        return max(at for write, at in pairs if any(row["id"] == answer_id for row in write.rows))
+        """When the last write was done, or sent where it was done late.
+
+        What was on its way already may win against a stop: whoever stops knows nothing of it.
+        """
+        return max(self.story.world.written_at[position] for position, _ in self.on_screen[answer_id])
 
     def whole_texts(self) -> None:
         for message_id, question in self.questions.items():
@@ -122,22 +132,37 @@ class Verdict:
             assert self.answers[answer_id]["seq"] == seqs[-1] == max(seqs), f"{seqs}"
 
     def _can_write_late(self) -> bool:
-        return any(each.what in {"pause", "redis away for one"} for each in self.story.case.befalls)
+        case = self.story.case
+        return bool(case.late) or any(each.what in {"pause", "redis away for one"} for each in case.befalls)
+
+    def rows_hold_what_is_on_the_screen(self) -> None:
+        """Whatever came late: once it is put right the row says what a visitor reads who was there all the time.
+
+        Of a stopped answer it may say more: a text that came late before the stop's own write was heard of stays.
+        """
+        for answer_id, row in self.answers.items():
+            if answer_id in self.story.touched:
+                continue
+            texts = [each["messageText"] for _, each in self.on_screen[answer_id] if "messageText" in each]
+            is_more = row["status"] == "cancelled" and row["messageText"].startswith(texts[-1])
+            assert is_more or row["messageText"] == texts[-1], (
+                f"{row['status']} {row['messageText']!r}, on the screen {texts[-1]!r}"
+            )
 
     def in_order(self) -> None:
         if any(each.what == "redis emptied" for each in self.story.case.befalls):
             return  # who waits in line is forgotten with it
         ends: dict[str, list[tuple[datetime, int]]] = {}
-        for position, write in enumerate(self.story.world.directus.writes):
-            for row in write.rows:
-                question = next((q for q in self.questions.values() if answer_id_of(q["id"]) == row["id"]), None)
-                if row["id"] in self.story.regenerated:
-                    continue  # written anew when later ones had been answered
-                if question is not None and row.get("status") == "completed":
+        for question in self.questions.values():
+            answer_id = answer_id_of(question["id"])
+            if answer_id in self.story.regenerated:
+                continue  # written anew when later ones had been answered
+            for position, row in self.on_screen.get(answer_id, ()):
+                if row.get("status") == "completed":
                     asked_at = datetime.fromisoformat(question["date_created"])
                     ends.setdefault(question["conversation_id"], []).append((asked_at, position))
         for conversation, pairs in ends.items():
-            in_time = [asked_at for asked_at, _ in pairs]
+            in_time = [asked_at for asked_at, _ in sorted(pairs, key=lambda pair: pair[1])]
             assert in_time == sorted(in_time), f"out of order in {conversation}"
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -19,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.exceptions import HTTPException
 
 from assistants.interface import Toolbox
+from services.answer_ids import answer_id_of
 from services.directus.client import Directus
 from services.errors import (
     ErleahError,
@@ -39,7 +42,7 @@ from worker.answering import answer_message
 from worker.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from assistants.interface import Tool
     from search.index import SearchIndex
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from services.llm.calls import Prompt
     from services.rate_limits import RateLimits
 
-__all__ = ["Connection", "ModelFault", "SimWorker", "World", "script_of"]
+__all__ = ["Connection", "LateWrite", "ModelFault", "SimWorker", "World", "script_of"]
 
 JOB_TIMEOUT_S = 60.0
 STALL_S = 5.0
@@ -97,9 +100,12 @@ class _DirectusLine(httpx.AsyncBaseTransport):
         await self._connection.pass_through(world.directus_slow_s)
         if world.directus.away or world.takes(world.directus_unreached):
             raise httpx.ConnectError("nobody is there", request=request)
-        if world.directus_late_s and request.method not in {"GET", "SEARCH"}:
-            world.begin(self._do_late(request, world.directus_late_s.pop()))
-            raise httpx.ReadError("a proxy has cut it", request=request)
+        if self._connection is not world.outside and request.method not in {"GET", "SEARCH"}:
+            write = LateWrite(request, self._connection)
+            late_s = world.directus_made_late_s if write.makes_rows else world.directus_late_s
+            if late_s:
+                world.do_late(write, late_s.pop())
+                raise httpx.ReadError("a proxy has cut it", request=request)
         response = await self._inner.handle_async_request(request)
         world.note_writes()
         await self._connection.pass_through(world.directus_slow_s)
@@ -107,11 +113,35 @@ class _DirectusLine(httpx.AsyncBaseTransport):
             raise httpx.ReadError("the connection was closed", request=request)
         return response
 
-    async def _do_late(self, request: httpx.Request, after_s: float) -> None:
-        """Go on with a write whose client has given it up, also if its process is dead by then."""
-        await asyncio.sleep(after_s)
-        await self._inner.handle_async_request(request)
-        self._world.note_writes()
+
+@dataclass(eq=False)
+class LateWrite:
+    """A worker's write that it has given up, and that Directus is still to do."""
+
+    request: httpx.Request
+    sender: Connection
+    sent_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    """On the loop's clock."""
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What is written, where it is written by id."""
+        body = json.loads(self.request.content)
+        return body if isinstance(body, list) else []
+
+    @property
+    def ids(self) -> set[str]:
+        return {row["id"] for row in self.rows}
+
+    @property
+    def makes_rows(self) -> bool:
+        return self.request.method == "POST" and self.request.url.path.startswith("/items/")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it only brings newer texts: it makes no row, and ends none."""
+        return bool(self.rows) and not any("status" in row for row in self.rows)
 
 
 def _redis_client(world: World, connection: Connection) -> RedisClient:
@@ -176,11 +206,15 @@ class World:
         self.directus_unreached: list[None] = []
         self.directus_unheard: list[None] = []
         self.directus_late_s: list[float] = []
-        """Of so many writes the client hears nothing, and each is done after so many seconds."""
+        """Of so many of the workers' writes nobody hears anything, and each is done after so many seconds."""
+        self.directus_made_late_s: list[float] = []
+        """The same of those that make rows."""
+        self.late_writes: list[LateWrite] = []
+        """Those that are still to be done."""
         self.redis_unreached: list[None] = []
         self.redis_unheard: list[None] = []
         self.written_at: list[float] = []
-        """When each of Directus's writes was done, on the loop's clock."""
+        """When each of Directus's writes was done, or sent if it was done late, on the loop's clock."""
         self.workers: list[SimWorker] = []
         self.tasks: list[asyncio.Task[Any]] = []
         self.outside = Connection(self)
@@ -192,6 +226,45 @@ class World:
         """Note when the newest writes were done."""
         new = len(self.directus.writes) - len(self.written_at)
         self.written_at += [asyncio.get_running_loop().time()] * new
+
+    def do_late(self, write: LateWrite, after_s: float) -> None:
+        """Go on with a write whose client has given it up, also if its process is dead by then."""
+        self.late_writes.append(write)
+        write.task = self.begin(self._do_late(write, after_s))
+        write.task.add_done_callback(lambda _: self.late_writes.remove(write))
+
+    async def _do_late(self, write: LateWrite, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        if self._ends_what_was_begun_since(write):
+            return
+        before = len(self.directus.writes)
+        await httpx.ASGITransport(self.directus.app).handle_async_request(write.request)
+        self.note_writes()
+        for number in range(before, len(self.directus.writes)):
+            if [*self.directus.writes[number].rows] == write.rows:
+                self.written_at[number] = write.sent_at
+
+    def _ends_what_was_begun_since(self, write: LateWrite) -> bool:
+        """Whether a turn's late end would hit its answer when another turn, or attempt, has begun it anew.
+
+        Left out: nobody can tell such an end from one of the new turn, so where that has not begun yet, or dies later,
+        the row may stay as the old one had it.
+        """
+        ends = {row["id"]: row for row in write.rows if "status" in row}
+        for key, end in ends.items():
+            answer_id = key if "seq" in end else answer_id_of(key)
+            answer = self.directus.tables.rows["messages"].get(answer_id)
+            if answer is None or answer["seq"] <= ends.get(answer_id, {}).get("seq", -1):
+                continue
+            if answer["status"] == "streaming" or (end["status"] == "cancelled" and answer["status"] == "completed"):
+                return True
+        return False
+
+    def leave_out(self, chosen: Callable[[LateWrite], bool]) -> None:
+        """Let Directus not do some of the late writes after all."""
+        for write in self.late_writes:
+            if write.task is not None and chosen(write):
+                write.task.cancel()
 
     @staticmethod
     def takes(faults: list[None]) -> bool:
@@ -207,6 +280,7 @@ class World:
         for faults in (self.directus_unreached, self.directus_unheard, self.redis_unreached, self.redis_unheard):
             faults.clear()
         self.directus_late_s.clear()
+        self.directus_made_late_s.clear()
         self.model_faults.clear()
         for worker in self.workers:
             worker.connection.has_redis = True

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(late_writes, "LOOK_S", 0.02)
     monkeypatch.setattr(late_writes, "STILL_FOR_S", 0.2)
+    monkeypatch.setattr(late_writes, "UNHEARD_STILL_FOR_S", 0.2)
 
 
 def _paused_after_check(loser: Workshop, meanwhile: Callable[[], Any]) -> None:

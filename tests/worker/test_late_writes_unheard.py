@@ -107,6 +107,32 @@ async def test_a_write_that_was_given_up_and_is_done_after_the_last_one_is_put_r
     assert world.directus.requests - asked < 1000, "one read at a time looks after all of them"
 
 
+async def test_a_write_that_a_dead_worker_had_given_up_is_put_right_by_who_took_its_turn_up(world: World) -> None:
+    """Nobody told him of it, and it comes long after his last write."""
+    dying = world.start_worker()
+    conversation = world.directus.put("conversations", source="mini")
+    question = world.directus.put("messages", conversation_id=conversation["id"], role="user", messageText="dolphins?")
+    answer_id = answer_id_of(question["id"])
+    await world.deliver(question["id"])
+
+    def row() -> dict[str, Any]:
+        return world.directus.tables.rows["messages"].get(answer_id) or {}
+
+    def is_whole() -> bool:
+        return (row()["status"], row()["messageText"]) == ("completed", script_of("dolphins?"))
+
+    await until(lambda: row().get("messageText"), 20)
+    world.directus_late_s.append(55.0)
+    await until(lambda: world.late_writes, 5)
+    dying.kill()
+    world.start_worker()
+    await until(is_whole, 40)
+    assert world.late_writes, "it is still to come"
+    await until(lambda: not world.late_writes, 55)
+    assert not is_whole(), "the late one stands there"
+    await until(is_whole, 2)
+
+
 def _seqs(world: World, answer_id: str) -> list[int]:
     return [row["seq"] for write in world.directus.writes for row in write.rows if row["id"] == answer_id]
 
@@ -164,6 +190,40 @@ async def test_a_stop_stays_one_whatever_comes_late(workshop: Workshop, which: C
     assert row["messageText"].startswith(stopped["messageText"])
     await asyncio.sleep(late_writes.UNHEARD_STILL_FOR_S + 1)
     assert not len(workshop.services.late_writes)
+
+
+async def test_a_stop_keeps_the_text_also_where_an_older_one_came_just_before_it(workshop: Workshop) -> None:
+    """The row says what the visitor reads, who keeps the highest seq."""
+    workshop.provider.pieces = [f"word{number} " for number in range(30)]
+    workshop.provider.pace_s = 0.02
+    message_id = workshop.ask()
+    held = Held(workshop, _is_text)
+    turn = asyncio.create_task(workshop.answer(message_id))
+    await until(lambda: "word9 " in (workshop.answer_to(message_id) or {}).get("messageText", ""))
+    workshop.provider.pace_s = 30  # nothing more comes that would be written over it
+    await asyncio.sleep(0.3)
+    on_screen = (workshop.answer_to(message_id) or {})["messageText"]
+    await held.let_go()
+    assert (workshop.answer_to(message_id) or {})["messageText"] != on_screen
+    workshop.directus.tables.update("messages", answer_id_of(message_id), {"status": "cancelled"})
+    await asyncio.wait_for(turn, 3)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert row["status"] == "cancelled"
+    assert row["messageText"].startswith(on_screen)
+
+
+async def test_a_mark_that_was_given_up_is_made_again_while_the_line_is_held(workshop: Workshop) -> None:
+    """Else an earlier question that a stopped answer covers is answered by itself, before it counts as covered."""
+    workshop.provider.pace_s = 30
+    conversation_id = workshop.conversation()
+    earlier = workshop.ask("One?", conversation_id)
+    message_id = workshop.ask("Two?", conversation_id)
+    await workshop.redis.set(redis_keys.cancel_flag(answer_id_of(message_id)), "1")
+    workshop.directus.fail_next(1, status=504, method="PATCH")
+    await asyncio.wait_for(workshop.answer(message_id), 5)
+    assert (workshop.answer_to(message_id) or {})["status"] == "cancelled"
+    assert (workshop.status_of(earlier), workshop.status_of(message_id)) == ("superseded", "answered")
 
 
 @pytest.mark.parametrize(

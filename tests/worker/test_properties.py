@@ -14,7 +14,7 @@ import structlog
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from tests.worker.fault_story import ACTS, TAGS, Asked, Befalls, Case, Story
+from tests.worker.fault_story import ACTS, TAGS, Asked, Befalls, Case, DoneLate, Story
 from tests.worker.fault_verdict import Verdict
 from tests.worker.fault_world import World
 from tests.worker.virtual_time import Clock, run_in_virtual_time
@@ -37,6 +37,13 @@ befalls = st.builds(
     which=st.integers(0, 5),
     size=st.sampled_from((0.1, 0.5, 1.0, 3.0, 6.0)),
 )
+late = st.builds(
+    DoneLate,
+    at=st.integers(0, 1100).map(lambda hundredth: hundredth / 100),
+    times=st.integers(1, 3),
+    after_s=st.sampled_from((0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 55.0)),
+    makes_rows=st.sampled_from((False, False, False, True)),
+)
 
 
 def cases(workers: st.SearchStrategy[int]) -> st.SearchStrategy[Case]:
@@ -46,6 +53,7 @@ def cases(workers: st.SearchStrategy[int]) -> st.SearchStrategy[Case]:
         workers=workers,
         asked=st.lists(asked, min_size=1, max_size=4).map(tuple),
         befalls=st.lists(befalls, max_size=5).map(tuple),
+        late=st.lists(late, max_size=2).map(tuple),
     )
 
 
@@ -59,6 +67,34 @@ half = settings(
 
 @half
 @given(case=cases(st.just(1)))
+@example(
+    # An answer's first turn gave a write up, and it came 13 s behind the last one of the turn that wrote it anew.
+    case=Case(
+        seed=15546026,
+        workers=1,
+        asked=(Asked(conversation=1, at=1.4, hook_after=0.0),),
+        befalls=(
+            Befalls(at=2.76, what="regenerate", which=0, size=0.1),
+            Befalls(at=2.85, what="direct", which=2, size=3.0),
+            Befalls(at=5.9, what="regenerate", which=0, size=6.0),
+        ),
+        late=(DoneLate(at=3.94, times=1, after_s=25.0),),
+    )
+)
+@example(
+    # An answer is stopped that covers two questions, and its mark was given up: the earlier one was answered by itself.
+    case=Case(
+        seed=0,
+        workers=1,
+        asked=(
+            Asked(conversation=0, at=0.3, hook_after=None),
+            Asked(conversation=0, at=9.8, hook_after=0.0),
+            Asked(conversation=1, at=0.9, hook_after=0.3, faults=(("refused", 4), ("stall", 6))),
+        ),
+        befalls=(Befalls(at=3.25, what="stop by flag", which=4, size=0.5),),
+        late=(DoneLate(at=8.72, times=1, after_s=10.0),),
+    )
+)
 def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
     """Every message gets exactly one whole answer, in order, never revived, never left streaming."""
     run(case)
@@ -92,6 +128,8 @@ def run(case: Case) -> None:
     """Let a case unfold and hold its end to the promises."""
     for each in case.befalls:
         event(each.what)
+    for one in case.late:
+        event(f"{one.times} writes done {one.after_s} s late")
     clock = Clock()
     random.seed(case.seed)  # back-off has its jitter from there
 
