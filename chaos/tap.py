@@ -46,6 +46,11 @@ class Tap:
     it has been handed on; ``reply(asked, chunk)`` before what the server says to the last chunk is handed back.
     A write over HTTP (PATCH, POST) is one chunk, head and body, and ``asked`` is the very object ``before`` was given.
 
+    ``answer(chunk)`` may answer in the server's place, once ``before`` has let the chunk go: what it returns goes back
+    to whoever connected, and the server never sees the chunk; with None the chunk is handed on. ``after`` and
+    ``reply`` are not told of a chunk that was answered so. It is meant for protocols in which one chunk is one
+    request, and the next follows its answer, as writes over HTTP are.
+
     A server may close a connection on which a chunk is held, as Node does after 5 s: then the chunk goes over a new
     one when it is let go, as it would behind a proxy. Nothing that was held is lost.
     """
@@ -60,6 +65,7 @@ class Tap:
         self.before: Callable[[bytes], Awaitable[None]] | None = None
         self.after: Callable[[bytes], None] | None = None
         self.reply: Callable[[bytes, bytes], None] | None = None
+        self.answer: Callable[[bytes], bytes | None] | None = None
 
     @property
     def port(self) -> int:
@@ -81,7 +87,7 @@ class Tap:
 
     def let_go(self) -> None:
         """Only hand on from here."""
-        self.before = self.after = self.reply = None
+        self.before = self.after = self.reply = self.answer = None
         self.join()
 
     def cut(self, *, silently: bool = False) -> None:
@@ -132,6 +138,10 @@ class Tap:
                         if line.is_hung_up:
                             await self._reopen(line)
                 await self._flows.wait()
+                if self.answer is not None and (answer := self.answer(chunk)) is not None:
+                    line.client.write(answer)
+                    await line.client.drain()
+                    continue
                 line.server.write(chunk)
                 await line.server.drain()
                 if self.after is not None:

@@ -68,6 +68,21 @@ async def test_a_held_write_reaches_the_server_only_when_it_is_released(echo: tu
     writer.close()
 
 
+async def test_a_chunk_that_is_answered_in_the_servers_place_never_reaches_it(echo: tuple[Echo, Tap]) -> None:
+    server, tap = echo
+    tap.answer = lambda chunk: b"no" if chunk == b"refused" else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
+    writer.write(b"refused")
+    assert await asyncio.wait_for(reader.readexactly(2), 5) == b"no"
+    writer.write(b"taken")
+    assert await asyncio.wait_for(reader.readexactly(5), 5) == b"taken"
+    tap.let_go()
+    writer.write(b"refused")
+    assert await asyncio.wait_for(reader.readexactly(7), 5) == b"refused"
+    assert b"".join(server.heard) == b"takenrefused"
+    writer.close()
+
+
 async def test_a_server_that_is_away_is_away_behind_the_tap_too() -> None:
     probe = await asyncio.start_server(Echo().serve, "127.0.0.1", 0)
     port = probe.sockets[0].getsockname()[1]
