@@ -1,6 +1,7 @@
 """The two Flows that call the receiver: a message was created, content has changed.
 
-A Flow calls once, without a time-out or a second try; what it misses, the worker's sweep finds.
+A Flow calls once, without a time-out or a second try; what it misses, the worker's sweep finds. A third Flow writes
+answers: ``answers_flow.py``.
 """
 
 from __future__ import annotations
