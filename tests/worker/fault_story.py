@@ -253,10 +253,13 @@ class Story:
     async def _regenerate(self, message_id: str, answer_id: str, *, until: float) -> None:
         """As the receiver does it for a visitor who asks until he is let; what was stopped before may go on then."""
         while self.clock.now < until:
-            before = self.clock.monotonic()
             if await self.world.regenerate(message_id):
                 self.regenerated.add(answer_id)
-                if self.stopped_at.get(answer_id, before) < before:
+                # A stop may have come while the receiver was at it: then it was for the answer before.
+                pairs = zip(self.world.directus.writes, self.world.written_at, strict=False)
+                opened = {"id": answer_id, "status": "streaming", "messageText": ""}
+                opened_at = max(at for each, at in pairs if any(opened.items() <= row.items() for row in each.rows))
+                if self.stopped_at.get(answer_id, opened_at) < opened_at:
                     del self.stopped_at[answer_id]
                 return
             await asyncio.sleep(0.3)

@@ -248,8 +248,13 @@ class World:
         """Whether a turn's late end would hit its answer when another turn, or attempt, has begun it anew.
 
         Left out: nobody can tell such an end from one of the new turn, so where that has not begun yet, or dies later,
-        the row may stay as the old one had it.
+        the row may stay as the old one had it. So is an old text that meets a row just opened anew: the new turn would
+        go on from its ``seq``, maybe behind what is on the screen.
         """
+        for row in write.rows:
+            opened = self.directus.tables.rows["messages"].get(row["id"]) if "seq" in row else None
+            if opened and opened["status"] == "streaming" and not opened["messageText"] and opened["seq"] > row["seq"]:
+                return True
         ends = {row["id"]: row for row in write.rows if "status" in row}
         for key, end in ends.items():
             answer_id = key if "seq" in end else answer_id_of(key)
