@@ -15,6 +15,7 @@ from services.errors import ProviderBrokenStreamError, ProviderBusyError
 from services.llm.chain import LanguageModel
 from services.queue.jobs import Queue
 from services.queue.runner import RetryLater
+from tests.services.test_logging import json_logs, logged
 from tests.worker.conftest import ScriptedProvider
 from worker.turn_store import TurnStore
 
@@ -86,11 +87,18 @@ async def test_an_assistants_message_is_not_answered(workshop: Workshop) -> None
     assert len(workshop.directus.rows("messages")) == 1
 
 
-async def test_directus_away_at_the_first_read_puts_the_turn_off(workshop: Workshop) -> None:
+async def test_directus_away_at_the_first_read_puts_the_turn_off(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator reads which service it is and what to do; nothing is lost."""
     message_id = workshop.ask()
     workshop.directus.away = True
-    with pytest.raises(RetryLater):
+    with json_logs(), pytest.raises(RetryLater):
         await workshop.answer(message_id)
+    line = logged(capsys.readouterr().err, "turn.put_off")
+    assert (line["level"], line["service"]) == ("warning", "directus")
+    assert "Directus is not reachable" in line["reason"]
+    assert "start it or set DIRECTUS_URL" in line["reason"]
     workshop.directus.away = False
     await workshop.answer(message_id, attempt=2)
     answered = workshop.answer_to(message_id)
