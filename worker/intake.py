@@ -27,8 +27,11 @@ MAX_SAID_CHARS = 2000
 """Of each earlier message: enough to know what was spoken of, ten of them still a small prompt."""
 _SANE_TRACE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What the receiver takes as a correlation id."""
-MAX_BURST = 10
-"""Unanswered questions that one answer covers."""
+BURST = 10
+"""Unanswered questions that are looked for before a message, so that a turn reads little of a long conversation."""
+MAX_BURST = 60
+"""That one answer covers. Where more than ten wait, it is looked for these: an earlier one that is left over would be
+answered by itself, behind later ones."""
 _SETTLED = frozenset({"answered", "superseded"})
 """What a user message's status says once a turn has answered or covered it."""
 
@@ -129,18 +132,9 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
     Those are the ones that no answer is there for; where the answer is written anew, also those it covered before.
     """
     own = {incoming.message_id, answer_id}
-    rows = await directus.read_items(
-        "messages",
-        filter={
-            "_and": [
-                {"conversation_id": {"_eq": incoming.conversation_id}},
-                {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]},
-            ]
-        },
-        fields=["id", "role", "messageText", "status"],
-        sort=["-date_created"],
-        limit=history_limit + 2 * MAX_BURST + len(own),
-    )
+    rows = await _rows_until(directus, incoming, own, history_limit + 2 * BURST)
+    if sum(row["role"] == "user" and row["status"] not in _SETTLED for row in rows) > BURST:
+        rows = await _rows_until(directus, incoming, own, history_limit + 2 * MAX_BURST)
     standing = _standing({row["id"]: row["status"] for row in rows}, incoming.message_id, answer_id)
     before = [row for row in reversed(rows) if row["id"] not in own]
     burst = await _burst(directus, before, answer_id if standing.is_on_screen else None)
@@ -157,6 +151,22 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
         covers=[row["id"] for row in burst],
         history=said[-history_limit:] if history_limit else [],
         standing=standing,
+    )
+
+
+async def _rows_until(directus: Directus, incoming: Incoming, own: set[str], count: int) -> list[Row]:
+    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two."""
+    return await directus.read_items(
+        "messages",
+        filter={
+            "_and": [
+                {"conversation_id": {"_eq": incoming.conversation_id}},
+                {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]},
+            ]
+        },
+        fields=["id", "role", "messageText", "status"],
+        sort=["-date_created"],
+        limit=count + len(own),
     )
 
 

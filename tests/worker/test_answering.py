@@ -270,6 +270,18 @@ async def test_messages_in_a_burst_are_answered_together(workshop: Workshop) -> 
     assert (workshop.status_of(first), workshop.status_of(second)) == ("superseded", "answered")
 
 
+@pytest.mark.parametrize("count", [10, 11, 25])
+async def test_a_long_burst_leaves_nobody_behind(workshop: Workshop, count: int) -> None:
+    """Else the first ones would be answered by themselves, behind the last."""
+    conversation_id = workshop.conversation()
+    asked = [workshop.ask(f"question {number}", conversation_id) for number in range(count)]
+    await workshop.answer(asked[-1])
+    answer = workshop.answer_to(asked[-1])
+    assert answer is not None
+    assert sorted(answer["metadata"]["covers"]) == sorted(asked[:-1])
+    assert [workshop.status_of(each) for each in asked] == ["superseded"] * (count - 1) + ["answered"]
+
+
 async def test_a_later_message_waits_while_an_answer_shows(workshop: Workshop) -> None:
     workshop.provider.pieces = ["word "] * 40
     workshop.provider.pace_s = 0.01
