@@ -137,16 +137,25 @@ class RowWriter:
         except ServiceUnavailableError as outage:
             if not _is_break(outage):
                 raise
-            for stream in streams:
-                stream.note_break()
-            if len(streams) == 1 or max(stream.breaks for stream in streams) < BREAKS_TOGETHER:
-                return dict.fromkeys(streams, outage)
+            waiting = await self._after_break(streams, outage)
+            if waiting is not None:
+                return waiting
         else:
             return {}
         broken: Broken = {}
         for stream in streams:
             broken |= await self._together([stream], call)
         return broken
+
+    async def _after_break(self, streams: Sequence[AnswerStream], outage: ServiceUnavailableError) -> Broken | None:
+        """What has to wait for the next try; None where each row is to be tried alone now."""
+        for stream in streams:
+            stream.note_break()
+        breaks = max(stream.breaks for stream in streams)
+        last = streams[-1]
+        if len(streams) == 1 and last.exists and last.marks and breaks >= BREAKS_TOGETHER:
+            return await self._without_marks(last, outage)
+        return dict.fromkeys(streams, outage) if len(streams) == 1 or breaks < BREAKS_TOGETHER else None
 
     async def _create(self, streams: Sequence[AnswerStream]) -> None:
         rows = [
@@ -234,6 +243,20 @@ class RowWriter:
             else:
                 stream.interrupt(RowGone())
         return {}
+
+    async def _without_marks(self, stream: AnswerStream, outage: ServiceUnavailableError) -> Broken:
+        """Write the last row alone: where it is a mark that Directus breaks at, the answer is whole all the same.
+
+        A Flow of somebody's own on user messages does that. The sweep makes the marks, at no model's cost; where
+        Directus breaks at the row too, they go with the next try.
+        """
+        marks, stream.marks = stream.marks, []
+        broken = await self._together([stream], self._write)
+        if broken:
+            stream.marks = marks
+        else:
+            log.warning("pump.marks_put_off", **_ids(stream), reason=str(outage))
+        return broken
 
     async def _adopt(self, stream: AnswerStream) -> None:
         """Go on with a row that an earlier attempt made."""

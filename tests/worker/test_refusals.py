@@ -84,6 +84,27 @@ async def test_a_row_that_breaks_directus_holds_up_no_other_answer(workshop: Wor
     assert workshop.status_of(poisoned) is None
 
 
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_mark_that_breaks_directus_costs_no_second_answer(workshop: Workshop, others: int) -> None:
+    """Status 500 at the question's row, as of somebody's own Flow on user messages; the sweep marks it afterwards."""
+    workshop.provider.pieces = [f"word{number} " for number in range(20)]
+    workshop.provider.pace_s = 0.01
+    asked = [workshop.ask() for _ in range(1 + others)]
+    workshop.directus.breaks_at = lambda row: row["id"] == asked[0]
+    await asyncio.wait_for(asyncio.gather(*(workshop.answer(each) for each in asked)), 8)
+    for each in asked:
+        row = workshop.answer_to(each)
+        assert row is not None
+        assert (row["status"], row["metadata"]["attempts"]) == ("completed", 1)
+        assert row["messageText"] == "".join(workshop.provider.pieces)
+    assert [workshop.status_of(each) for each in asked] == [None, *["answered"] * others]
+    assert len(workshop.provider.prompts) == 1 + others
+    workshop.directus.breaks_at = None
+    await workshop.answer(asked[0], attempt=2)
+    assert workshop.status_of(asked[0]) == "answered"
+    assert len(workshop.provider.prompts) == 1 + others, "nothing is paid for again"
+
+
 async def test_a_row_that_breaks_directus_at_its_creation_holds_up_no_other_answer(workshop: Workshop) -> None:
     workshop.provider.pieces = [f"word{number} " for number in range(60)]
     workshop.provider.pace_s = 0.02
