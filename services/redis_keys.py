@@ -27,14 +27,16 @@ __all__ = [
     "RATE_LIMIT_PREFIX",
     "RECORDINGS",
     "RECORDINGS_AT_MOST",
-    "REGENERATION_LOCK_TTL_S",
+    "REGENERATION_LEASE_TTL_S",
     "REINDEXED_AT",
     "RESULT_TTL_S",
     "SWEEP_LOCK",
-    "TURN_DONE_MARK",
-    "TURN_DONE_TTL_S",
+    "TURN_FREE_MARK",
+    "TURN_FREE_TTL_S",
     "TURN_LEASE_TTL_S",
     "TURN_TTL_S",
+    "WATCHED_ROWS",
+    "WATCHED_ROWS_TENDED_S",
     "WORKERS_PATTERN",
     "WORKER_TTL_S",
     "announcements",
@@ -47,8 +49,8 @@ __all__ = [
     "job_progress",
     "job_result",
     "recording",
-    "regeneration_lock",
     "turn",
+    "turn_attempts",
     "turn_last_row",
     "turn_lease",
     "worker",
@@ -60,17 +62,17 @@ TURN_TTL_S = 24 * 3600
 TURN_LEASE_TTL_S = 5
 """A worker that has not renewed a turn's lease for this long has lost it; recovery is promised in 10 s."""
 
-TURN_DONE_MARK = "done"
-"""What stands under the lease of a turn that has ended, behind the number of its last attempt and a colon."""
+TURN_FREE_MARK = "free"
+"""What stands under the lease of a turn that nobody has, behind the number of its last attempt and a colon."""
 
-TURN_DONE_TTL_S = 3600
+TURN_FREE_TTL_S = 3600
 """For this long after its end a turn refuses a worker that slept through it (a paused machine, say)."""
 
 CONVERSATION_LOCK_TTL_S = 10
 """Longer than a turn's lease: who takes a dead worker's turn up finds its place in the conversation kept."""
 
-REGENERATION_LOCK_TTL_S = 60
-"""Longer than opening an answer anew takes while Directus is slow (two reads and a write, 15 s and 10 s at most)."""
+REGENERATION_LEASE_TTL_S = 15
+"""A receiver that opens an answer anew has its turn this long, from before the write: that takes 10 s at most."""
 
 CONVERSATION_TTL_S = 600
 """Waiting lists of conversations outlive no turn by more than this."""
@@ -99,6 +101,13 @@ BREAKER_PREFIX = "erleah:breaker:"
 METRICS = "erleah:metrics"
 """Hash: the sums of what all processes count; a field is a name with its labels. It stays."""
 
+WATCHED_ROWS = "erleah:watched-rows"
+"""Sorted set: messages whose answers' rows a late write may hit, by until when a process tends each (Unix s).
+TURN_FREE_TTL_S from the last one added."""
+
+WATCHED_ROWS_TENDED_S = 5
+"""A row whose process has not said for this long that it is at it is another's to look after."""
+
 SWEEP_LOCK = "erleah:sweep"
 """String: which process sweeps or swept last. 30 s, renewed; at its end a little less than the time between two."""
 
@@ -125,8 +134,13 @@ def turn_lease(message_id: str) -> str:
     return f"erleah:turn-lease:{message_id}"
 
 
+def turn_attempts(message_id: str) -> str:
+    """String: how often this turn was taken up. TURN_FREE_TTL_S, until it is given back: then the free mark has it."""
+    return f"erleah:turn-attempts:{message_id}"
+
+
 def turn_last_row(message_id: str) -> str:
-    """String, JSON: the last write of a turn that more than one worker had, against late writes. TURN_DONE_TTL_S."""
+    """String, JSON: the last write of a turn that more than one worker had, against late writes. TURN_FREE_TTL_S."""
     return f"erleah:turn-last-row:{message_id}"
 
 
@@ -138,11 +152,6 @@ def recording(message_id: str) -> str:
 def cancel_flag(answer_id: str) -> str:
     """String "1": the visitor has stopped this answer. TURN_TTL_S."""
     return f"erleah:cancel:{answer_id}"
-
-
-def regeneration_lock(answer_id: str) -> str:
-    """String: who is just opening this answer anew, so that two at once are one. REGENERATION_LOCK_TTL_S."""
-    return f"erleah:regeneration:{answer_id}"
 
 
 def conversation_lock(conversation_id: str) -> str:

@@ -19,15 +19,9 @@ from services.directus_names import MESSAGES
 from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
-from services.redis import LockNotOwnedError, speaking_plainly
-from services.redis_keys import (
-    REGENERATION_LOCK_TTL_S,
-    TURN_DONE_MARK,
-    cancel_flag,
-    regeneration_lock,
-    turn,
-    turn_lease,
-)
+from services.redis import speaking_plainly
+from services.redis_keys import REGENERATION_LEASE_TTL_S, cancel_flag, turn, turn_last_row
+from services.turn_leases import TurnLeases
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
 from webhook.clients import client_address
@@ -43,6 +37,7 @@ if TYPE_CHECKING:
     from services.queue.job_queue import JobQueue
     from services.rate_limits import RateLimits
     from services.redis import RedisClient
+    from services.turn_leases import Claim
 
 __all__ = ["Regeneration"]
 
@@ -79,6 +74,7 @@ class Regeneration:
     def __init__(self, *, directus: Directus, redis: RedisClient, queue: JobQueue, limits: RateLimits) -> None:
         self._directus = directus
         self._redis = redis
+        self._leases = TurnLeases(redis)
         self._queue = queue
         self._limits = limits
 
@@ -107,15 +103,15 @@ class Regeneration:
         Raises HTTPException 409 where no ended answer is there, a worker is still at it, or somebody else is just
         opening it; ServiceUnavailableError without Redis or Directus.
         """
-        async with _alone(self._redis, answer_id_of(question_id)):
-            if await self._is_held(question_id):
-                await self._rows(question_id)  # a live answer is refused at once
-                await self._let_settle(question_id)
-            # Read only now: the worker's last write may just have changed them.
+        async with self._turn_of(question_id) as claim:
             question, answer = await self._rows(question_id)
             async with _soon(self._redis):
-                # First: an old stop would stop the new answer, and what an old turn left saved be gone on with.
-                await self._redis.delete(cancel_flag(answer["id"]), turn(question_id))
+                # An old stop would stop the new answer, what an old turn left saved be gone on with, and its last
+                # write be put over what is written anew.
+                await self._redis.delete(cancel_flag(answer["id"]), turn(question_id), turn_last_row(question_id))
+                held = await self._leases.renew([claim], lease_s=REGENERATION_LEASE_TTL_S)
+            if not held[question_id]:
+                raise HTTPException(409, _BEING_ENDED)
             # Both rows or none: a question without a status waits, for a worker and for the sweep alike. Not tried
             # again: a second try might come when a worker has begun.
             await self._directus.update_items(MESSAGES, [_opened(answer), _waiting(question, trace_id)])
@@ -139,24 +135,41 @@ class Regeneration:
                 return
             await asyncio.sleep(ASK_EVERY_S)
 
-    async def _let_settle(self, question_id: str) -> None:
-        """Wait for the worker that still has the turn: a stopped row says so before its worker has noticed.
+    @asynccontextmanager
+    async def _turn_of(self, question_id: str) -> AsyncIterator[Claim]:
+        """Have the turn, as a worker has it: no job of it begins while its answer is being opened.
 
-        Opened under its hands, the row would go on with the old text, or be ended by the old turn's last write.
-        Raises HTTPException 409 if that takes longer than SETTLED_WITHIN_S.
+        A worker that still has it is waited for: a stopped row says so before its worker has noticed. Opened under its
+        hands, the row would go on with the old text, or be ended by the old turn's last write.
+
+        Raises HTTPException 409 if that takes longer than SETTLED_WITHIN_S, ServiceUnavailableError without Redis.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + SETTLED_WITHIN_S
-        while await self._is_held(question_id):
-            if loop.time() >= until:
-                raise HTTPException(409, _BEING_ENDED)
-            await asyncio.sleep(LOOK_EVERY_S)
+        claim = await self._claim(question_id)
+        if claim is None:
+            await self._rows(question_id)  # a live answer is refused at once
+            loop = asyncio.get_running_loop()
+            until = loop.time() + SETTLED_WITHIN_S
+            while claim is None:
+                if loop.time() >= until:
+                    await self._rows(question_id)  # somebody else may have opened it meanwhile
+                    raise HTTPException(409, _BEING_ENDED)
+                await asyncio.sleep(LOOK_EVERY_S)
+                claim = await self._claim(question_id)
+        try:
+            yield claim
+        finally:
+            with suppress(ServiceUnavailableError):  # then it lapses
+                async with _soon(self._redis):
+                    await self._leases.release(claim)
+
+    async def _claim(self, question_id: str) -> Claim | None:
+        async with _soon(self._redis):
+            return await self._leases.claim(question_id, lease_s=REGENERATION_LEASE_TTL_S)
 
     async def _is_held(self, question_id: str) -> bool:
         """Whether a live worker has the turn. Raises ServiceUnavailableError without Redis."""
         async with _soon(self._redis):
-            held: bytes | None = await self._redis.get(turn_lease(question_id))
-        return held is not None and not held.endswith(f":{TURN_DONE_MARK}".encode())
+            return question_id in await self._leases.held_among([question_id])
 
     async def _rows(self, question_id: str) -> tuple[Row, Row]:
         """The question and its ended answer."""
@@ -171,21 +184,6 @@ class Regeneration:
         if rows[answer_id]["status"] == "streaming":
             raise HTTPException(409, _BEING_WRITTEN)
         return rows[question_id], rows[answer_id]
-
-
-@asynccontextmanager
-async def _alone(redis: RedisClient, answer_id: str) -> AsyncIterator[None]:
-    """Of two who want the same answer anew at once, one gets it. Raises ServiceUnavailableError without Redis."""
-    lock = redis.lock(regeneration_lock(answer_id), timeout=REGENERATION_LOCK_TTL_S)
-    async with _soon(redis):
-        is_ours = await lock.acquire(blocking=False)
-    if not is_ours:
-        raise HTTPException(409, _BEING_WRITTEN)
-    try:
-        yield
-    finally:
-        with suppress(ServiceUnavailableError, LockNotOwnedError):  # then it lapses, or has
-            await lock.release()
 
 
 @asynccontextmanager

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from services.directus.client import Directus
     from services.metrics import Metrics
+    from services.turn_leases import Claim
     from worker.late_writes import LateWrites
     from worker.signals import Signal
-    from worker.turn_store import Claim
 
 __all__ = ["AnswerPump"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.turn_leases import Claim
     from worker.signals import Signal
-    from worker.turn_store import Claim
 
 __all__ = ["AnswerStream"]
 

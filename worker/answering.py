@@ -32,9 +32,9 @@ from worker.turn_watch import LiveTurn
 if TYPE_CHECKING:
     from assistants.interface import Assistant
     from services.queue.runner import JobContext
+    from services.turn_leases import Claim
     from worker.intake import Incoming, Talk
     from worker.services import Services
-    from worker.turn_store import Claim
 
 __all__ = ["answer_message"]
 
@@ -108,10 +108,11 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     """
     saved = await services.turns.load(incoming.message_id)
     attempt = saved.attempt + 1 if saved else 1
-    claim = await services.turns.claim(incoming.message_id, least_attempt=attempt)
+    claim = await services.leases.claim(incoming.message_id, least_attempt=attempt)
     if claim is None:
         log.info("turn.held_elsewhere")
         raise HeldElsewhere(HELD_S)
+    live: LiveTurn | None = None
     try:
         live = await _enliven(job, incoming, saved, claim, services)
         if live is None:
@@ -121,7 +122,7 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
         return await _see_through(live, _source(incoming), services)
     except BaseException:
         # Whoever tries it again, here or elsewhere, need not wait for the lease to lapse.
-        await asyncio.shield(_give_back(claim, services))
+        await asyncio.shield(_give_back(claim, services, is_untouched=live is None))
         raise
 
 
@@ -233,10 +234,10 @@ async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, ser
         await end_failed(live, "Sorry, something went wrong here. Please ask again.")
 
 
-async def _give_back(claim: Claim, services: Services) -> None:
+async def _give_back(claim: Claim, services: Services, *, is_untouched: bool) -> None:
     """Free a turn that does not end here; without Redis its lease lapses by itself."""
     with contextlib.suppress(ServiceUnavailableError):
-        await services.turns.release(claim)
+        await services.leases.release(claim, is_untouched=is_untouched)
 
 
 async def _leave_line(place: Place, trace_id: str, services: Services) -> None:
@@ -247,5 +248,5 @@ async def _leave_line(place: Place, trace_id: str, services: Services) -> None:
     job = AnswerJob(message_id=following, trace_id=trace_id)
     for pause_s in (0.0, *NUDGES_S):
         await asyncio.sleep(pause_s)
-        if await services.queue.enqueue(job) or await services.turns.held_among([following]):
+        if await services.queue.enqueue(job) or await services.leases.held_among([following]):
             return

@@ -34,7 +34,7 @@ redis.call('SET', KEYS[3], newest[2] .. ' ' .. newest[1], 'PX', ARGV[4])
 return holder
 """
 
-# KEYS: lock, waiting, newest, turn lease. ARGV: message id, done mark. Returns the newest waiting message or ''.
+# KEYS: lock, waiting, newest, turn lease. ARGV: message id, free mark. Returns the newest waiting message or ''.
 # Who lost his turn to another worker frees nothing: the place in the line is that one's now.
 _LEAVE = """
 local holder = redis.call('GET', KEYS[1])
@@ -93,7 +93,7 @@ class ConversationLine:
     async def leave(self, place: Place) -> str | None:
         """Free the line, if no live worker has the turn; the id of the newest message that waited, to be begun now."""
         keys = [*_keys(place.conversation_id), redis_keys.turn_lease(place.message_id)]
-        newest = _text(await self._leave(keys=keys, args=[place.message_id, redis_keys.TURN_DONE_MARK]))
+        newest = _text(await self._leave(keys=keys, args=[place.message_id, redis_keys.TURN_FREE_MARK]))
         return newest or None
 
     async def waiting_among(self, messages: Sequence[tuple[str, str]]) -> set[str]:

@@ -10,16 +10,19 @@ sent again with what is newest, while Directus, or a proxy before it, may still 
 
 So a worker asks again *after* each write, and who finds that the turn was taken, like who has taken one up or waited
 for a write in vain, names the row here. Its last write is kept in Redis by the turn's winner; the row is compared
-with it until it has stood still.
+with it until it has stood still. Which rows are watched is kept in Redis too (``worker/watched_rows.py``): where a
+process ends, another goes on with its watch.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.answer_ids import answer_id_of
 from services.errors import ErleahError, ServiceUnavailableError
 from services.logging import get_logger
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from services.directus.client import Directus, Row
     from services.metrics import Metrics
     from worker.turn_store import TurnStore
+    from worker.watched_rows import WatchedRows
 
 __all__ = ["LateWrites"]
 
@@ -44,6 +48,10 @@ say (60 s, knex's ``acquireConnectionTimeout``), and proxies hold one as long (n
 looks who has given one up, and who has ended a turn that others began: of theirs he knows nothing."""
 WATCHED_FOR_S = 300.0
 """Longer than a turn that was taken up may take to its end."""
+TEND_S = 1.5
+"""Between two words to Redis that this process is at its rows, and two looks for rows whose process is silent (5 s)."""
+HAND_OVER_S = 1.0
+"""A process that ends does not wait longer for Redis to take its rows: they are adopted all the same, seconds later."""
 
 
 @dataclass(slots=True)
@@ -56,6 +64,8 @@ class _Suspect:
     last_row: Row | None
     since: float = field(default_factory=time.monotonic)
     still_since: float | None = None
+    is_noted: bool = False
+    """Whether Redis has its last row, where this process alone knew it."""
 
 
 class LateWrites:
@@ -65,13 +75,17 @@ class LateWrites:
     still together.
     """
 
-    def __init__(self, directus: Directus, turns: TurnStore, metrics: Metrics, *, at_most: int) -> None:
+    def __init__(
+        self, directus: Directus, turns: TurnStore, watched: WatchedRows, metrics: Metrics, *, at_most: int
+    ) -> None:
         self._at_most = at_most
         self._directus = directus
         self._turns = turns
+        self._watched = watched
         self._metrics = metrics
         self._suspects: dict[str, _Suspect] = {}
         self._named = asyncio.Event()
+        self._untended = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._suspects)
@@ -94,6 +108,42 @@ class LateWrites:
             last_row = last_row or known.last_row
         self._suspects[answer_id] = _Suspect(message_id, answer_id, still_for_s, last_row)
         self._named.set()
+        self._untended.set()
+
+    async def keep(self) -> None:
+        """Tend the rows in Redis, and adopt those of processes that are gone; cancelled, hand all over."""
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TEND_S):
+                        await self._untended.wait()
+                self._untended.clear()
+                try:
+                    await self._keep_once()
+                except ServiceUnavailableError:
+                    pass  # said by whoever needs Redis more; the rows are looked after all the same
+                except Exception:  # an upkeep loop fails alone and goes on
+                    log.exception("late_write.not_kept", rows=len(self._suspects))
+        finally:
+            with contextlib.suppress(ServiceUnavailableError, TimeoutError):
+                async with asyncio.timeout(HAND_OVER_S):
+                    await self._watched.hand_over(self._message_ids())
+
+    async def _keep_once(self) -> None:
+        for each in list(self._suspects.values()):
+            if each.last_row is not None and not each.is_noted:
+                await self._turns.note_last_row(each.message_id, each.last_row)
+                each.is_noted = True
+        await self._watched.tend(self._message_ids())
+        adopted = await self._watched.adopt(self._at_most - len(self._suspects))
+        for message_id in adopted:
+            # What its process knew of writes it had given up went with it: the longer watch.
+            self.suspect(message_id, answer_id_of(message_id), is_unheard=True)
+        if adopted:
+            log.info("late_write.adopted", rows=len(adopted))
+
+    def _message_ids(self) -> list[str]:
+        return [each.message_id for each in self._suspects.values()]
 
     async def run(self) -> None:
         """Look after rows until cancelled; an outage is waited out."""
@@ -112,11 +162,17 @@ class LateWrites:
                 log.exception("late_write.failed", rows=len(looked_at))
                 over = looked_at
             over += [each for each in looked_at if time.monotonic() - each.since > WATCHED_FOR_S]
-            for each in over:
-                if self._suspects.get(each.answer_id) is each:  # not named anew meanwhile
-                    del self._suspects[each.answer_id]
+            await self._let_go(over)
             if not self._suspects:
                 self._named.clear()
+
+    async def _let_go(self, over: Sequence[_Suspect]) -> None:
+        """Watch them no more, here and elsewhere, but for those that were named anew meanwhile."""
+        ended = {each.answer_id: each for each in over if self._suspects.get(each.answer_id) is each}
+        for answer_id in ended:
+            del self._suspects[answer_id]
+        with contextlib.suppress(ServiceUnavailableError):  # then somebody watches them once more, in vain
+            await self._watched.let_go(each.message_id for each in ended.values())
 
     async def _look_at(self, suspects: Sequence[_Suspect]) -> list[_Suspect]:
         """Compare the rows with their turns' last writes and mend them; those of which no more is to be expected.

@@ -41,6 +41,7 @@ from services.queue.runner import JobRunner
 from services.rate_limits import RateLimits
 from services.redis import RedisClient, check_redis, connect_redis
 from services.settings import load_settings
+from services.turn_leases import TurnLeases
 from services.vectors import Layout, Vectors
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
@@ -53,6 +54,7 @@ from worker.sweep import Sweep
 from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
+from worker.watched_rows import WatchedRows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -112,10 +114,11 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     for assistant in {id(each): each for each in assistants.values()}.values():
         await _patiently(lambda assistant=assistant: assistant.start(toolbox))  # type: ignore[misc]  # bound per loop
     turns = TurnStore(redis)
+    leases = TurnLeases(redis)
     line = ConversationLine(redis)
-    watch = TurnWatch(redis, turns, line)
+    watch = TurnWatch(redis, leases, line)
     metrics = Metrics(redis)
-    late_writes = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
+    late_writes = LateWrites(directus, turns, WatchedRows(redis), metrics, at_most=settings.worker_max_turns)
     services = Services(
         settings=settings,
         directus=directus,
@@ -124,6 +127,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
         toolbox=toolbox,
         assistants=assistants,
         turns=turns,
+        leases=leases,
         line=line,
         watch=watch,
         pump=AnswerPump(
@@ -159,6 +163,7 @@ async def run(worker: Worker, *, stop: asyncio.Event, on_ready: Callable[[], Non
         asyncio.create_task(services.pump.run(), name="answer pump"),
         asyncio.create_task(services.watch.run(), name="turn watch"),
         asyncio.create_task(services.late_writes.run(), name="late writes"),
+        asyncio.create_task(services.late_writes.keep(), name="watched rows"),
         asyncio.create_task(sweep.run(), name="sweep"),
         asyncio.create_task(services.metrics.run(), name="metrics"),
     ]

@@ -17,11 +17,11 @@ from services.errors import ProviderError, ProviderRejectedError, ServiceUnavail
 from services.llm.calls import AnswerEnd, Parsed, Switch, TextDelta, Usage
 from services.llm.chain import LanguageModel
 from services.llm.meter import Meter
+from services.turn_leases import Claim
 from worker import machine
 from worker.answer_stream import AnswerStream
 from worker.recording import asked_of_directus, prompt_record
 from worker.services import StepServices
-from worker.turn_store import Claim
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from services.metrics import Metrics
     from services.queue.job_queue import JobQueue
     from services.settings import Settings
+    from services.turn_leases import TurnLeases
     from worker.answer_pump import AnswerPump
     from worker.answer_stream import AnswerStream
     from worker.conversation_line import ConversationLine
@@ -40,6 +41,7 @@ class Services:
     assistants: Mapping[str, Assistant]
     """By ``conversations.source``."""
     turns: TurnStore
+    leases: TurnLeases
     line: ConversationLine
     watch: TurnWatch
     pump: AnswerPump

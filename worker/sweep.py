@@ -23,8 +23,8 @@ from services.errors import ErleahError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob, ReindexJob
 from services.redis import LockNotOwnedError
+from services.turn_leases import TurnLeases
 from worker.conversation_line import ConversationLine
-from worker.turn_store import TurnStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -71,7 +71,7 @@ class Sweep:
         self._queue = queue
         self._redis = redis
         self._metrics = metrics
-        self._turns = TurnStore(redis)
+        self._leases = TurnLeases(redis)
         self._line = ConversationLine(redis)
 
     async def run(self) -> None:
@@ -143,7 +143,7 @@ class Sweep:
 
     async def _ask_again(self, questions: Sequence[Row]) -> int:
         """Enqueue the turns that nobody is at and that don't wait in line; how many were not asked for already."""
-        held = await self._turns.held_among([row["id"] for row in questions])
+        held = await self._leases.held_among([row["id"] for row in questions])
         waiting = await self._line.waiting_among([(row["conversation_id"], row["id"]) for row in questions])
         lost = [row["id"] for row in questions if row["id"] not in held | waiting]
         return sum([await self._queue.enqueue(AnswerJob(message_id=message_id)) for message_id in lost])
@@ -155,7 +155,7 @@ class Sweep:
         so an answer whose question counts as answered by now is either a stray or has just ended, and the write looks.
         """
         questions = await self._questions_of(strays)
-        held = await self._turns.held_among([question["id"] for question in questions.values()])
+        held = await self._leases.held_among([question["id"] for question in questions.values()])
         wanted: list[Row] = []
         left_over: list[str] = []
         for stray in strays:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from services.redis import RedisClient
+    from services.turn_leases import Claim, TurnLeases
     from worker.answer_stream import AnswerStream
     from worker.turn import Turn
-    from worker.turn_store import Claim, TurnStore
 
 __all__ = ["LiveTurn", "TurnWatch"]
 
@@ -76,9 +76,9 @@ class LiveTurn:
 class TurnWatch:
     """Every live turn of the process."""
 
-    def __init__(self, redis: RedisClient, turns: TurnStore, line: ConversationLine) -> None:
+    def __init__(self, redis: RedisClient, leases: TurnLeases, line: ConversationLine) -> None:
         self._redis = redis
-        self._turns = turns
+        self._leases = leases
         self._line = line
         self._live: dict[str, LiveTurn] = {}
 
@@ -110,7 +110,7 @@ class TurnWatch:
             asked_at = time.monotonic()
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    held: dict[str, bool | None] = {**await self._turns.holding(wanted)}
+                    held: dict[str, bool | None] = {**await self._leases.holding(wanted)}
             except (ServiceUnavailableError, TimeoutError):
                 held = dict.fromkeys(claim.message_id for claim in wanted)
             if time.monotonic() - asked_at < STOOD_STILL_S:
@@ -161,7 +161,7 @@ class TurnWatch:
 
     async def _renew(self) -> None:
         watched = list(self._live.values())
-        held = await self._turns.renew([live.claim for live in watched])
+        held = await self._leases.renew([live.claim for live in watched])
         for live in watched:
             if not held[live.claim.message_id]:
                 live.interrupt(LeaseLost())

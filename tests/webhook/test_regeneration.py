@@ -11,6 +11,7 @@ from arq.constants import job_key_prefix
 
 from services.queue.jobs import AnswerJob
 from services.redis_keys import cancel_flag, turn, turn_lease
+from services.turn_leases import TurnLeases
 from tests.webhook.conftest import Door, Visitor, some_id
 from webhook.regeneration import SETTLED_WITHIN_S
 
@@ -178,7 +179,7 @@ async def test_a_stopped_answer_begins_again_once_its_worker_has_settled_it(door
         await asyncio.sleep(0.2)
         last = {"messageText": "The first answer, further", "seq": 2007, "outcome": "cancelled"}
         await door.directus.directus().update_item("messages", answer_id, last)
-        await door.redis.set(turn_lease(message_id), "1:done")
+        await door.redis.set(turn_lease(message_id), "1:free")
 
     status, _ = await asyncio.gather(again(door, visitor, answer_id), settle())
     assert status == 202
@@ -186,6 +187,45 @@ async def test_a_stopped_answer_begins_again_once_its_worker_has_settled_it(door
     assert (row["status"], row["messageText"]) == ("streaming", "")
     assert row["seq"] > 2007
     assert [before["text"] for before in row["metadata"]["previous"]] == ["The first answer, further"]
+
+
+async def test_no_worker_begins_the_turn_while_its_answer_is_being_opened(door: Door) -> None:
+    """The old turn's job may be tried again at this very moment: it would read rows that are half the old turn's."""
+    visitor, message_id, answer_id = await answered(door)
+    door.directus.latency_s = 0.05
+    leases = TurnLeases(door.redis)
+    held: list[bool] = []
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            is_held = bool(await leases.held_among([message_id]))
+            if door.directus.row("messages", answer_id)["status"] == "streaming":
+                return
+            held.append(is_held)
+
+    status, _ = await asyncio.gather(again(door, visitor, answer_id), look())
+    assert status == 202
+    first = held.index(True)
+    assert all(held[first:]), "from before the rows are read until they are written"
+    claim = await leases.claim(message_id)
+    assert claim is not None, "and a worker's from then on"
+    assert claim.attempt == 2, "who slept through it is refused"
+
+
+async def test_a_receiver_that_stood_still_past_its_lease_opens_nothing(door: Door) -> None:
+    visitor, message_id, answer_id = await answered(door)
+    door.directus.latency_s = 0.05
+    door.directus.writes.clear()
+
+    async def another_takes_it() -> None:
+        while not await TurnLeases(door.redis).held_among([message_id]):  # noqa: ASYNC110 - a lease has no event
+            await asyncio.sleep(0.001)
+        await door.redis.set(turn_lease(message_id), "2:the-sweeps-worker")
+
+    status, _ = await asyncio.gather(again(door, visitor, answer_id), another_takes_it())
+    assert status == 409
+    assert door.directus.writes == []
 
 
 async def test_an_answer_that_streams_is_refused_without_a_wait(door: Door) -> None:

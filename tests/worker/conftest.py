@@ -37,6 +37,7 @@ from services.queue.runner import JobContext
 from services.rate_limits import RateLimits
 from services.redis import RedisClient, connect_redis
 from services.settings import Settings
+from services.turn_leases import TurnLeases
 from standins.directus import DirectusStandIn
 from tests.worker.virtual_time import Clock, VirtualLoop, virtual_time
 from worker.answer_pump import AnswerPump
@@ -47,6 +48,7 @@ from worker.services import Services
 from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
+from worker.watched_rows import WatchedRows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -215,9 +217,9 @@ def make_settings(**changes: Any) -> Settings:  # noqa: ANN401 - one per setting
 def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: Mapping[str, Assistant]) -> Services:
     """One worker process's parts, put together as ``worker/main.py`` does it."""
     settings, directus, redis = toolbox.settings, toolbox.directus, toolbox.redis
-    turns, line = TurnStore(redis), ConversationLine(redis)
-    watch, metrics = TurnWatch(redis, turns, line), Metrics(redis)
-    late = LateWrites(directus, turns, metrics, at_most=settings.worker_max_turns)
+    turns, leases, line = TurnStore(redis), TurnLeases(redis), ConversationLine(redis)
+    watch, metrics = TurnWatch(redis, leases, line), Metrics(redis)
+    late = LateWrites(directus, turns, WatchedRows(redis), metrics, at_most=settings.worker_max_turns)
     return Services(
         settings=settings,
         directus=directus,
@@ -226,6 +228,7 @@ def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: M
         toolbox=toolbox,
         assistants=assistants,
         turns=turns,
+        leases=leases,
         line=line,
         watch=watch,
         pump=AnswerPump(
@@ -243,7 +246,7 @@ def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: M
 
 def begin_upkeep(services: Services) -> list[asyncio.Task[None]]:
     """What a worker process does beside its turns."""
-    upkeep = (services.pump.run(), services.watch.run(), services.late_writes.run())
+    upkeep = (services.pump.run(), services.watch.run(), services.late_writes.run(), services.late_writes.keep())
     return [asyncio.create_task(each) for each in upkeep]
 
 

@@ -23,6 +23,8 @@ QUIET_S = 90.0
 """Longest that healing may take: a lease, a turn's time-out (40 s), a sweep, the next turn of the line."""
 MENDED_S = 1.5
 """A row that a late write has hit is looked at each ``late_writes.LOOK_S``, and put right by one call."""
+ADOPTED_S = 7.5
+"""Before, where its process is gone: its word lasts ``WATCHED_ROWS_TENDED_S``, others look each ``TEND_S``."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Story:
             await asyncio.sleep(0.5)
         await self._heal()
         await asyncio.sleep(MENDED_S)
+        if any(each.what in {"kill", "shut down"} for each in self.case.befalls):
+            await asyncio.sleep(ADOPTED_S)
 
     async def _heal(self) -> None:
         """Wait until nothing is left over, ``QUIET_S`` at most."""
@@ -196,12 +200,12 @@ class Story:
                 self._delete("conversations", CONVERSATIONS[what.which % 2])
             case "kill" if worker.is_running:
                 worker.kill()
-                self._leave_out_what_nobody_looks_after(worker)
+                self._leave_out_ends_of(worker)
                 await asyncio.sleep(what.size)
                 world.start_worker()
             case "shut down" if worker.is_running:
                 await worker.stop(what.size)
-                self._leave_out_what_nobody_looks_after(worker)
+                self._leave_out_ends_of(worker)
                 world.start_worker()
             case "directus away":
                 world.directus.away = True
@@ -235,20 +239,13 @@ class Story:
             case "regenerate":
                 await self._regenerate(message_id, answer_id, until=min(self.clock.now + 3 * what.size, STORM_S))
 
-    def _leave_out_what_nobody_looks_after(self, ended: SimWorker) -> None:
-        """Drop the late writes that nothing would put right once this process has ended.
+    def _leave_out_ends_of(self, gone: SimWorker) -> None:
+        """Drop the late ends of a process that is gone.
 
-        The watch over an answer that has ended is its process's own, and ends with it. And a last write of a process
-        that died before it heard of it is the end of the turn when it comes: nobody takes up what is answered.
+        Such an end is the turn's when it comes: the question counts as answered, and if who has taken the turn up
+        dies then, with some of his own text over it, nobody takes it up any more.
         """
-        answers = {
-            key
-            for key, row in self.world.directus.tables.rows["messages"].items()
-            if row["role"] == "assistant" and row["status"] != "streaming"
-        }
-        self.world.leave_out(
-            lambda write: bool(write.ids & answers) or (write.sender is ended.connection and not write.is_text)
-        )
+        self.world.leave_out(lambda write: write.sender is gone.connection and not write.is_text)
 
     async def _regenerate(self, message_id: str, answer_id: str, *, until: float) -> None:
         """As the receiver does it for a visitor who asks until he is let; what was stopped before may go on then."""

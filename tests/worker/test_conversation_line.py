@@ -8,6 +8,7 @@ import pytest
 
 from services import redis_keys
 from services.redis import connect_redis
+from services.turn_leases import TurnLeases
 from worker.conversation_line import ConversationLine, Place
 from worker.turn_store import TurnStore
 
@@ -28,35 +29,35 @@ async def redis() -> AsyncIterator[RedisClient]:
 
 async def test_a_turn_that_has_just_left_is_not_put_back_by_the_watch(redis: RedisClient) -> None:
     """The watch prolongs the lock of a turn that ends in this very moment: whoever waited begins all the same."""
-    line, turns = ConversationLine(redis), TurnStore(redis)
+    line, leases = ConversationLine(redis), TurnLeases(redis)
     assert await line.enter(FIRST)
-    claim = await turns.claim("first")
+    claim = await leases.claim("first")
     assert claim is not None
     assert not await line.enter(SECOND)
-    await turns.finish(claim)
+    await TurnStore(redis).finish(claim)
     assert await line.leave(FIRST) == "second"
-    await turns.renew([claim])
+    await leases.renew([claim])
     await line.keep([(FIRST, claim.value)])
     assert await line.enter(SECOND)
 
 
 async def test_a_lock_that_redis_lost_is_taken_again_by_the_live_turn(redis: RedisClient) -> None:
     """After Redis was emptied the live turn still has the line to itself."""
-    line, turns = ConversationLine(redis), TurnStore(redis)
+    line, leases = ConversationLine(redis), TurnLeases(redis)
     assert await line.enter(FIRST)
-    claim = await turns.claim("first")
+    claim = await leases.claim("first")
     assert claim is not None
     await redis.flushall()
-    await turns.renew([claim])
+    await leases.renew([claim])
     await line.keep([(FIRST, claim.value)])
     assert not await line.enter(SECOND)
 
 
 async def test_a_kept_lock_lives_on(redis: RedisClient) -> None:
     """Each renewal gives the lock its whole time again."""
-    line, turns = ConversationLine(redis), TurnStore(redis)
+    line, leases = ConversationLine(redis), TurnLeases(redis)
     await line.enter(FIRST)
-    claim = await turns.claim("first")
+    claim = await leases.claim("first")
     assert claim is not None
     await redis.pexpire(redis_keys.conversation_lock("talk"), 100)
     await line.keep([(FIRST, claim.value)])
@@ -65,16 +66,16 @@ async def test_a_kept_lock_lives_on(redis: RedisClient) -> None:
 
 async def test_who_lost_his_turn_does_not_free_its_line(redis: RedisClient) -> None:
     """He wakes from a pause and leaves, while another worker goes on with the same message: nobody is let in."""
-    line, turns = ConversationLine(redis), TurnStore(redis)
+    line, leases = ConversationLine(redis), TurnLeases(redis)
     assert await line.enter(FIRST)
-    lost = await turns.claim("first")
+    lost = await leases.claim("first")
     assert lost is not None
     await redis.delete(redis_keys.turn_lease("first"))
-    held = await turns.claim("first")
+    held = await leases.claim("first")
     assert held is not None
     assert not await line.enter(SECOND)
-    await turns.finish(lost)
+    await TurnStore(redis).finish(lost)
     assert await line.leave(FIRST) is None
     assert not await line.enter(SECOND)
-    await turns.finish(held)
+    await TurnStore(redis).finish(held)
     assert await line.leave(FIRST) == "second"

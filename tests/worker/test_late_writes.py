@@ -17,8 +17,8 @@ from worker.conversation_line import Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from services.turn_leases import Claim
     from tests.worker.conftest import Workshop
-    from worker.turn_store import Claim
 
 
 @pytest.fixture(autouse=True)
@@ -122,19 +122,19 @@ async def test_a_process_that_stood_still_asks_again_whether_its_turns_are_its_o
 ) -> None:
     """An answer of Redis, or its silence, from before the pause counts for nothing."""
     monkeypatch.setattr(turn_watch, "STOOD_STILL_S", 0.05)
-    turns: Any = workshop.services.turns
-    claim = await turns.claim("m")
-    holding = turns.holding
+    leases: Any = workshop.services.leases
+    claim = await leases.claim("m")
+    holding = leases.holding
 
     async def before_the_pause(claims: Iterable[Claim]) -> dict[str, bool]:
         held: dict[str, bool] = await holding(claims)
-        turns.holding = holding
+        leases.holding = holding
         await workshop.redis.delete(redis_keys.turn_lease("m"))
-        await turns.claim("m")
+        await leases.claim("m")
         time.sleep(0.06)  # noqa: ASYNC251 - the process stands still
         return held
 
-    turns.holding = before_the_pause
+    leases.holding = before_the_pause
     assert await workshop.services.watch.still_ours([claim]) == {"m": False}
 
 

@@ -252,7 +252,7 @@ async def test_only_what_directus_has_not_answered_itself_may_come_late(
 async def test_a_short_look_does_not_take_the_place_of_a_long_one(workshop: Workshop) -> None:
     """Who names a row again for another reason does not make the wait shorter."""
     message_id, late = workshop.ask(), workshop.services.late_writes
-    claim = await workshop.services.turns.claim(message_id)
+    claim = await workshop.services.leases.claim(message_id)
     assert claim is not None
     await workshop.services.turns.finish(claim, {"seq": 1, "status": "completed"})
     row = workshop.directus.put("messages", role="assistant", status="completed", seq=1, messageText="whole")

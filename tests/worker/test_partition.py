@@ -37,18 +37,18 @@ def _cut_off(loser: Workshop) -> Callable[[], None]:
     async def away(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - never returns
         raise ServiceUnavailableError("redis", "nobody is there")
 
-    turns: Any = loser.services.turns
     watch: Any = loser.services.watch
-    names = ("holding", "renew", "save", "finish", "release", "last_row")
-    kept = {name: getattr(turns, name) for name in names}
+    calls: list[tuple[Any, str]] = [(loser.services.turns, name) for name in ("save", "finish", "last_row")]
+    calls += [(loser.services.leases, name) for name in ("holding", "renew", "release")]
+    kept = [getattr(owner, name) for owner, name in calls]
     redis, watch._redis = watch._redis, Away()
-    for name in names:
-        setattr(turns, name, away)
+    for owner, name in calls:
+        setattr(owner, name, away)
 
     def mend() -> None:
         watch._redis = redis
-        for name, method in kept.items():
-            setattr(turns, name, method)
+        for (owner, name), method in zip(calls, kept, strict=True):
+            setattr(owner, name, method)
 
     return mend
 

@@ -193,7 +193,7 @@ async def test_an_answer_whose_turn_is_held_is_not_ended(workshop: Workshop) -> 
     """A worker is at it, whatever the question's mark says at this moment."""
     message_id = workshop.ask(status="answered")
     stray(workshop, message_id)
-    assert await workshop.services.turns.claim(message_id)
+    assert await workshop.services.leases.claim(message_id)
     assert await sweep(workshop) == 0
     assert (workshop.answer_to(message_id) or {})["status"] == "streaming"
 

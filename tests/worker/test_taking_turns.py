@@ -163,12 +163,12 @@ async def test_a_hand_over_without_redis_still_keeps_the_place_in_line(
     turn = asyncio.create_task(leaving.answer(first))
     await until(lambda: (leaving.answer_to(first) or {}).get("messageText"))
     await other.answer(leaving.ask("Two?", conversation_id))
-    turns: Any = leaving.services.turns
+    leases: Any = leaving.services.leases
 
-    async def away(_claim: object) -> None:
+    async def away(_claim: object, **_: object) -> None:
         raise ServiceUnavailableError("redis", "cut off")
 
-    turns.release = away
+    leases.release = away
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn

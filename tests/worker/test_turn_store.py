@@ -1,4 +1,4 @@
-"""Who has a turn keeps it while he lives, and a saved turn that this version can't read is begun anew."""
+"""A saved turn that this version can't read is begun anew."""
 
 from __future__ import annotations
 
@@ -9,56 +9,12 @@ import pytest
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
-from services.redis import connect_redis
 from worker.turn_store import TurnStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-    from services.redis import RedisClient
     from tests.worker.conftest import Workshop
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[RedisClient]:
-    client = connect_redis("embedded://")
-    yield client
-    await client.aclose()
-
-
-async def test_a_turn_whose_holder_lives_is_nobody_elses(redis: RedisClient) -> None:
-    """A hook that is repeated after Redis was emptied steals no healthy turn, and pays none again."""
-    turns = TurnStore(redis)
-    first = await turns.claim("m")
-    assert first is not None
-    assert await turns.claim("m") is None
-    assert await turns.holding([first]) == {"m": True}
-    assert await turns.held_among(["m", "another"]) == {"m"}
-
-
-async def test_a_lease_that_lapsed_or_was_given_back_is_free(redis: RedisClient) -> None:
-    turns = TurnStore(redis)
-    first = await turns.claim("m")
-    assert first is not None
-    await redis.delete(redis_keys.turn_lease("m"))
-    second = await turns.claim("m")
-    assert second is not None
-    assert await turns.holding([first]) == {"m": False}
-    await turns.release(first)
-    assert await turns.claim("m") is None, "who lost it gives nothing back"
-    await turns.release(second)
-    assert await turns.claim("m") is not None
-
-
-async def test_a_turn_that_has_ended_may_be_begun_again_past_its_last_attempt(redis: RedisClient) -> None:
-    turns = TurnStore(redis)
-    first = await turns.claim("m", least_attempt=3)
-    assert first is not None
-    await turns.finish(first)
-    assert await turns.held_among(["m"]) == set()
-    again = await turns.claim("m")
-    assert again is not None
-    assert again.attempt == 4
 
 
 def _of_version_2(turn: dict[str, Any]) -> str:
