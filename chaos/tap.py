@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Tap"]
 
 _CHUNK = 1 << 18
+_LAST_WORD_S = 5.0
 _WRITES = (b"PATCH ", b"POST ")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -117,13 +118,15 @@ class Tap:
             writer.transport.abort()  # as the server itself would refuse
             return
         self._open |= {writer, line.server}
-        both = [asyncio.ensure_future(self._up(reader, line)), asyncio.ensure_future(self._down(line))]
+        up, down = asyncio.ensure_future(self._up(reader, line)), asyncio.ensure_future(self._down(line))
         try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            # Who died behind his last word has said it all the same: the server hears it, and what it does is done.
+            await asyncio.wait({down}, timeout=_LAST_WORD_S)
         finally:
-            for task in both:
+            for task in (up, down):
                 task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+            await asyncio.gather(up, down, return_exceptions=True)
             for end in (writer, line.server):
                 self._open.discard(end)
                 end.transport.abort()
@@ -146,6 +149,7 @@ class Tap:
                 await line.server.drain()
                 if self.after is not None:
                     self.after(chunk)
+            line.server.write_eof()
 
     async def _reopen(self, line: _Line) -> None:
         self._open.discard(line.server)

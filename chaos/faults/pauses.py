@@ -28,6 +28,8 @@ _BEHIND_S = (0.0, 0.0, 7.0)
 """How long after its answer's end a held write arrives: while its winner still looks after the row (5 s), and when
 only the woken worker is left to put it right."""
 _ANSWERED_S = 5.0
+_ADOPTED_S = 10.0
+"""A dead worker's word that it watches a row lasts 5 s, the others look each 1.5 s; the rest is for a busy machine."""
 _LEASE = b"erleah:turn-lease:"
 _OTHER_KEYS = (b"erleah:cancel:", b"EVALSHA", b"SET")
 """The fencing check reads leases and nothing else; the watch reads more keys with them."""
@@ -113,9 +115,13 @@ class _Held:
         self.caught = asyncio.Event()
         replica.to_directus.before, replica.to_directus.reply = self._hold, self._answered
 
+    def let_go(self) -> None:
+        """Let it go, whatever Directus says to it: to a client that is gone, nothing."""
+        self._released.set()
+
     async def lands(self) -> tuple[int, int]:
         """Let it go; what Directus says to it, and its ``seq``. Raises TimeoutError when Directus says nothing."""
-        self._released.set()
+        self.let_go()
         status = await asyncio.wait_for(self._status, _ANSWERED_S)
         return status, next(row["seq"] for row in rows_in(self._request or b"") if row["id"] == self._answer_id)
 
@@ -158,6 +164,51 @@ async def _write_held(scene: Scene) -> None:
         scene.broken("no held write reached Directus: it proved nothing")
 
 
+async def _watch_outlived(scene: Scene) -> None:
+    """A write arrives when its worker is dead, and dead too is the one that ended the answer and watched its row."""
+    landed = 0
+    for _ in range(_TIMES):
+        message_id = await scene.traffic.ask()
+        await scene.traffic.begun(message_id)
+        replica = await scene.house.holder(message_id)
+        if replica is None:
+            continue
+        held = _Held(scene, replica, message_id)
+        try:
+            await asyncio.wait_for(held.caught.wait(), 3)
+        except TimeoutError:
+            replica.let_go()
+            continue  # the answer had ended before its next write
+        right = await _ended_row(scene, message_id)
+        for each in scene.house.replicas:
+            each.signal(signal.SIGKILL)
+            scene.injected()
+            await asyncio.to_thread(each.process.wait)
+            await asyncio.to_thread(each.process.start)
+        held.let_go()
+        landed += await _mended(scene, message_id, right)
+        replica.let_go()
+    if not landed:
+        scene.broken("no held write was seen in its row: it proved nothing")
+
+
+async def _mended(scene: Scene, message_id: str, right: dict[str, Any]) -> bool:
+    """Wait until a late write was seen in the row and put right; whether one was seen."""
+    began = time.monotonic()
+    seen_at = None
+    while time.monotonic() - began < _ADOPTED_S:
+        now = await _row(scene, message_id)
+        if now != right:
+            seen_at = seen_at or time.monotonic()
+        elif seen_at is not None:
+            scene.note(f"a write of a dead worker was seen in the row for {time.monotonic() - seen_at:.1f} s")
+            return True
+        await asyncio.sleep(_LOOK_S)
+    if seen_at is not None:
+        scene.broken(f"a dead worker's write stands: seq {right['seq']} became {now['seq']}")
+    return seen_at is not None
+
+
 async def _row(scene: Scene, message_id: str) -> dict[str, Any]:
     params = {"fields": "messageText,status,seq"}
     answer = await scene.house.rest.get(f"/items/messages/{answer_id_of(message_id)}", params=params)
@@ -171,4 +222,5 @@ FAULTS = (
     Fault("SIGSTOP past the lease, SIGCONT", _mid_answer, promised_s=10, goes_on=True),
     Fault("SIGSTOP between check and write", _after_check, promised_s=10, goes_on=True),
     Fault("SIGSTOP with a write on its way", _write_held, promised_s=10, goes_on=True),
+    Fault("kill -9 of all workers with a write on its way", _watch_outlived, promised_s=10, goes_on=True),
 )
