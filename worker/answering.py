@@ -152,6 +152,7 @@ async def _enliven(
         return None
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
     live.is_on_screen = standing.is_on_screen
+    live.lost_characters = standing.shown_characters
     return live
 
 
@@ -215,7 +216,14 @@ async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, ser
         except (TimeoutError, ServiceUnavailableError):
             log.warning("turn.not_saved", state=turn.state.value)
 
-    step_services = StepServices(services.settings, recorder.model, recorder.toolbox, assistant, answer)
+    step_services = StepServices(
+        services.settings,
+        recorder.model,
+        recorder.toolbox,
+        assistant,
+        answer,
+        lost_characters=live.lost_characters,
+    )
     live.task = asyncio.create_task(machine.run(live.turn, step_services, save), name=f"turn {live.turn.message_id}")
     try:
         await live.task

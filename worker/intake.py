@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,8 @@ class Standing:
     """Answered or covered meanwhile, or deleted."""
     answer_status: str | None
     """The status of the answer's row, None while there is none."""
+    shown_characters: int = 0
+    """How long the answer's text is that earlier attempts wrote; known where a saved turn is taken up."""
 
     @property
     def is_on_screen(self) -> bool:
@@ -122,8 +124,11 @@ async def read_incoming(directus: Directus, message_id: str) -> Incoming | None:
 
 async def read_standing(directus: Directus, message_id: str, answer_id: str) -> Standing:
     """Where a message and its answer stand now."""
-    rows = await directus.read_by_ids("messages", (message_id, answer_id), fields=("id", "status"))
-    return _standing({row["id"]: row["status"] for row in rows}, message_id, answer_id)
+    found = await directus.read_by_ids("messages", (message_id, answer_id), fields=("id", "status", "messageText"))
+    rows = {row["id"]: row for row in found}
+    standing = _standing({key: row["status"] for key, row in rows.items()}, message_id, answer_id)
+    shown = rows[answer_id]["messageText"] if answer_id in rows else ""
+    return replace(standing, shown_characters=len(shown or ""))
 
 
 async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, history_limit: int) -> Talk:

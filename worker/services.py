@@ -62,3 +62,5 @@ class StepServices:
     assistant: Assistant
     answer: AnswerStream
     speculation: Speculation = field(default_factory=Speculation)
+    lost_characters: int = 0
+    """Text that an attempt before this one was writing when its worker went."""

@@ -51,6 +51,8 @@ class LiveTurn:
         self.task: asyncio.Task[None] | None = None
         self.is_on_screen = False
         """Whether an earlier attempt has shown something."""
+        self.lost_characters = 0
+        """Text of an earlier attempt, which was paid for and which its worker's end kept from being counted."""
         self.answer = open_answer(self.interrupt)
 
     def interrupt(self, signal: Signal) -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     ProviderEvent = CallBegun | TextDelta | AnswerEnd
 
-__all__ = ["LanguageModel", "make_language_model"]
+__all__ = ["LanguageModel", "make_language_model", "writing_model"]
 
 _TRIES = 2
 """A second try heals a passing fault; a third would only keep the visitor from the next provider."""
@@ -333,3 +333,10 @@ def make_language_model(
         elif name == OFFLINE:
             providers.append(OfflineProvider(pace_s=READING_PACE_S))
     return LanguageModel(providers, gate=gate, metrics=metrics)
+
+
+def writing_model(settings: Settings) -> str | None:
+    """The model that is asked first for an answer, None where there is none."""
+    keys = {"anthropic": settings.anthropic_api_key, "openai": settings.openai_api_key}
+    models = {"anthropic": settings.anthropic_model, "openai": settings.openai_model}
+    return next((models[name] for name in settings.llm_providers if keys.get(name) is not None), None)

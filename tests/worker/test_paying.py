@@ -111,6 +111,26 @@ async def test_a_superseded_turn_counts_what_it_has_cost(charging: Workshop) -> 
     assert counts[("erleah_cost_usd",)] >= 1000 * 2e-6
 
 
+async def test_what_a_worker_wrote_before_it_died_is_counted(make_workshop: Callable[..., Workshop]) -> None:
+    """Nobody heard what its call cost: its prompt, and the text on the screen. No death gives a turn a new budget."""
+    dying = make_workshop(provider=ChargingProvider(["word "] * 500, pace_s=0.005), anthropic_api_key="sk-ant-none")
+    other = make_workshop(provider=ChargingProvider(["done. "] * 200), anthropic_api_key="sk-ant-none")
+    message_id = dying.ask()
+    turn = asyncio.create_task(dying.answer(message_id))
+    await until(lambda: len((dying.answer_to(message_id) or {}).get("messageText") or "") > 400)
+    await dying.stand_still(message_id)
+    shown = len((dying.answer_to(message_id) or {})["messageText"])
+    await other.answer(message_id, attempt=2)
+    row = other.answer_to(message_id)
+    assert row is not None
+    usage = row["metadata"]["usage"]
+    assert usage["output_tokens"] == 1 + 200 + tokens_in(shown)
+    assert usage["input_tokens"] > 5 + 10, "its prompt too"
+    assert row["cost_usd"] > UNDERSTOOD_USD + tokens_in(shown) * 10e-6
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+
+
 async def test_an_answer_cut_by_time_has_cost_something(make_workshop: Callable[..., Workshop]) -> None:
     provider = ChargingProvider(["A whole sentence. Then ", *["words "] * 500], pace_s=0.05)
     charging = make_workshop(provider=provider, turn_timeout_s=0.3)

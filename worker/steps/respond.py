@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from services.errors import ProviderError
 from services.llm.calls import AnswerEnd, Budget, Switch, TextDelta
+from services.llm.chain import writing_model
 from services.llm.continuation import kept_of
 from services.llm.meter import Meter
 from services.llm.offline import OfflineProvider
-from services.llm.prices import prompt_tokens, tokens_in
+from services.llm.prices import estimated_usage, prompt_tokens, tokens_in
 from services.logging import get_logger
 from worker.answer_row import completed_fields, question_marks
 from worker.next_step import Finish, NextStep
@@ -43,6 +44,7 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
     """
     began = time.perf_counter()
     prompt = services.assistant.prompt(turn.view())
+    _pay_for_what_is_lost(turn, prompt, services)
     budget = _budget_left(turn, services)
     room = budget.tokens - prompt_tokens(prompt)
     if turn.degraded_because is None and (room <= 0 or budget.cost_usd <= 0):
@@ -119,6 +121,14 @@ def _landed(text: str, end: AnswerEnd | None, turn: Turn) -> tuple[str, AnswerEn
 
 def _seconds_left(turn: Turn, services: StepServices) -> float:
     return max(services.settings.turn_timeout_s - (time.time() - turn.started_at) - LANDING_S, LANDING_S)
+
+
+def _pay_for_what_is_lost(turn: Turn, prompt: Prompt, services: StepServices) -> None:
+    """Count the call of an attempt that went with its worker: nobody heard what it cost, its text is on the screen."""
+    model = writing_model(services.settings)
+    by_model = turn.degraded_because is None and services.assistant.fixed_answer(turn.view()) is None
+    if services.lost_characters and by_model and model is not None:
+        turn.pay(estimated_usage(model, prompt, services.lost_characters))
 
 
 def _budget_left(turn: Turn, services: StepServices) -> Budget:
