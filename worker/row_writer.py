@@ -4,10 +4,6 @@ A call stands or falls as a whole, so one row that Directus refuses, or breaks a
 keep all other answers of the process from being written. Then each is written alone, and the row to
 blame is given up: its turn is told, the others go on.
 
-Many rows go through a Flow (``provision/answers_flow.py``), which costs Directus less than half of what a
-PATCH of them does. Where the Flow is missing, fails, finds a row missing, or answers what nobody can read,
-a PATCH follows and decides; where it is silent, the next try is a PATCH.
-
 A write of which nobody heard whether it was done may be done later yet, behind those that followed it.
 Which answers have had one is remembered here; ``worker/late_writes.py`` looks after their rows.
 """
@@ -20,9 +16,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from services.directus_names import ANSWERS_FLOW_ID
+from services.directus_names import MESSAGES
 from services.errors import AccessDeniedError, ConflictError, ServiceRejectedError, ServiceUnavailableError
 from services.logging import get_logger
+from worker.array_write import CALL_IS_OVER, ArrayWrite
 from worker.signals import LeaseLost, Refused, RowGone, Stopped
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ __all__ = ["RowWriter", "blame"]
 
 log = get_logger(__name__)
 
-MESSAGES = "messages"
 MAX_BATCH_BYTES = 512 * 1024
 """Directus takes bodies of 1 MB by default (MAX_PAYLOAD_SIZE); half of it leaves room for escapes."""
 BREAKS_TOGETHER = 2
@@ -44,20 +40,9 @@ BREAKS_TOGETHER = 2
 BREAKS_ALONE_S = 75.0
 """Where Directus breaks at every row, none is to blame and its return is waited for: longer than the outages that
 turns outlast (60 s), and shorter than a job may take, which would only begin the same again."""
-FLOW_FROM_ROWS = 5
-"""For fewer rows the Flow's script is more work than the look-ups it spares."""
-FLOW_PAUSE_S = 60.0
-"""How long nothing goes through a Flow that failed where a PATCH did not; a bootstrap may have made it since."""
-FLOW_SILENCES = 2
-"""So often in a row the Flow may leave a call unanswered, where a PATCH is answered: an outage does it once."""
-
 _AWAY = frozenset(
     {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
-_ENDED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
-"""With these Directus itself says that the call is over. Every other outage, a time-out, a connection that broke or a
-proxy's word, leaves open whether it is still at it."""
-
 _REFUSALS = (AccessDeniedError, ServiceRejectedError)
 
 if TYPE_CHECKING:
@@ -75,9 +60,7 @@ class RowWriter:
     def __init__(self, directus: Directus, metrics: Metrics) -> None:
         self._directus = directus
         self._metrics = metrics
-        self._flow_paused_until = 0.0
-        self._flow_silences = 0
-        self._flow_fell_silent = False
+        self._array = ArrayWrite(directus)
         self._unheard: WeakKeyDictionary[AnswerStream, dict[int, Row]] = WeakKeyDictionary()
         """By ``seq``."""
 
@@ -175,7 +158,7 @@ class RowWriter:
         marks = [mark for stream in streams if stream.final is not None for mark in stream.marks]
         self._metrics.count("erleah_answer_writes")
         with self._listening(sent):
-            statuses = await self._sent([*sent.values(), *marks])
+            statuses = await self._array.write([*sent.values(), *marks])
         self._metrics.count("erleah_answer_rows", len(sent))
         now = time.monotonic()
         for stream, row in sent.items():
@@ -189,40 +172,10 @@ class RowWriter:
         try:
             yield
         except ServiceUnavailableError as outage:
-            if outage.status not in _ENDED:
+            if outage.status not in CALL_IS_OVER:
                 for stream, row in sent.items():
                     self._unheard.setdefault(stream, {})[row["seq"]] = row
             raise
-
-    async def _sent(self, rows: Sequence[Row]) -> dict[str, str | None]:
-        """Write rows, and say by id what status they have now: all of them, or a PATCH refuses."""
-        flow_failed = None
-        if len(rows) >= FLOW_FROM_ROWS and not self._flow_fell_silent and time.monotonic() >= self._flow_paused_until:
-            try:
-                statuses = _statuses(await self._directus.run_flow(ANSWERS_FLOW_ID, rows))
-            except _REFUSALS as refusal:
-                flow_failed = str(refusal)
-            except ServiceUnavailableError as outage:
-                if outage.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-                    self._flow_fell_silent = outage.status not in _ENDED
-                    raise
-                flow_failed = str(outage)
-            else:
-                self._flow_silences = 0
-                if statuses is not None and statuses.keys() >= {row["id"] for row in rows}:
-                    return statuses
-                flow_failed = "it answers what nobody can read" if statuses is None else "it left rows out"
-        patched = await self._directus.update_items(MESSAGES, rows, fields=("id", "status"), retry=False)
-        if self._flow_fell_silent:
-            self._flow_fell_silent = False
-            self._flow_silences += 1
-            if self._flow_silences >= FLOW_SILENCES:
-                flow_failed = f"it did not answer, {self._flow_silences} times in a row"
-        if flow_failed is not None:
-            # The PATCH took the same rows, so none of them was to blame.
-            self._flow_paused_until = time.monotonic() + FLOW_PAUSE_S
-            log.info("pump.flow_paused", reason=flow_failed, for_s=FLOW_PAUSE_S)
-        return _statuses(patched) or {}
 
     async def _refused(self, stream: AnswerStream, refusal: Exception) -> Broken:
         """Find out what the refusal of one row alone means, and act on it."""
@@ -295,23 +248,6 @@ def blame(broken: Broken, *, takes_others: bool) -> None:
     for stream, outage in broken.items():
         if stream.is_live:
             raise outage
-
-
-def _statuses(written: object) -> dict[str, str | None] | None:
-    """By id, what the rows of an answer say of their status; None where it is no list of such rows.
-
-    A Flow can be changed by whoever administers Directus, and what it answers with it.
-    """
-    if not isinstance(written, list):
-        return None
-    statuses: dict[str, str | None] = {}
-    for row in written:
-        match row:
-            case {"id": str(row_id), "status": str() | None as status}:
-                statuses[row_id] = status
-            case _:
-                return None
-    return statuses
 
 
 def _note(stream: AnswerStream, status: str | None, seq: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from services.errors import ServiceUnavailableError
 from tests.services.test_logging import json_logs, logged
-from worker import row_writer
+from worker import array_write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -83,7 +83,7 @@ async def test_a_flow_whose_answer_nobody_can_read_has_failed(
     errors = capsys.readouterr().err
     assert flow.calls == 1, "it is paused"
     assert errors.count("pump.flow_paused") == 1
-    assert logged(errors, "pump.flow_paused")["for_s"] == row_writer.FLOW_PAUSE_S
+    assert logged(errors, "pump.flow_paused")["for_s"] == array_write.FLOW_PAUSE_S
     assert "pump.round_failed" not in errors
 
 
@@ -129,7 +129,7 @@ async def test_a_flow_that_is_silent_where_a_patch_is_not_is_left_alone(
     flow = Changed(workshop, change)
     with json_logs():
         await _answer_many(workshop)
-    assert flow.calls == row_writer.FLOW_SILENCES
+    assert flow.calls == array_write.FLOW_SILENCES
     assert capsys.readouterr().err.count("pump.flow_paused") == 1
 
 
@@ -143,7 +143,7 @@ async def test_a_flow_that_was_silent_once_is_gone_on_with(workshop: Workshop) -
 
     flow = Changed(workshop, change)
     await _answer_many(workshop)
-    assert flow.calls > 2 + row_writer.FLOW_SILENCES
+    assert flow.calls > 2 + array_write.FLOW_SILENCES
 
 
 async def test_a_flow_that_takes_its_time_is_waited_for(workshop: Workshop) -> None:
