@@ -51,8 +51,8 @@ __all__ = [
     "recording",
     "turn",
     "turn_attempts",
-    "turn_last_row",
     "turn_lease",
+    "turn_rows",
     "worker",
 ]
 
@@ -139,9 +139,9 @@ def turn_attempts(message_id: str) -> str:
     return f"erleah:turn-attempts:{message_id}"
 
 
-def turn_last_row(message_id: str) -> str:
-    """String, JSON: the last write of a turn that more than one worker had, against late writes. TURN_FREE_TTL_S."""
-    return f"erleah:turn-last-row:{message_id}"
+def turn_rows(message_id: str) -> str:
+    """String, JSON list: how a turn's rows have to stand where a late write may hit them. TURN_FREE_TTL_S."""
+    return f"erleah:turn-rows:{message_id}"
 
 
 def recording(message_id: str) -> str:

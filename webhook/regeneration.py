@@ -20,8 +20,9 @@ from services.errors import NotFoundError, ServiceUnavailableError
 from services.logging import get_logger
 from services.queue.jobs import AnswerJob
 from services.redis import speaking_plainly
-from services.redis_keys import REGENERATION_LEASE_TTL_S, cancel_flag, turn, turn_last_row
+from services.redis_keys import REGENERATION_LEASE_TTL_S, cancel_flag, turn, turn_rows
 from services.turn_leases import TurnLeases
+from services.watched_rows import WatchedRows
 from webhook.access import as_erleah, as_visitor, bearer_token
 from webhook.body import is_uuid
 from webhook.clients import client_address
@@ -75,6 +76,7 @@ class Regeneration:
         self._directus = directus
         self._redis = redis
         self._leases = TurnLeases(redis)
+        self._watched = WatchedRows(redis)
         self._queue = queue
         self._limits = limits
 
@@ -108,13 +110,17 @@ class Regeneration:
             async with _soon(self._redis):
                 # An old stop would stop the new answer, what an old turn left saved be gone on with, and its last
                 # write be put over what is written anew.
-                await self._redis.delete(cancel_flag(answer["id"]), turn(question_id), turn_last_row(question_id))
+                await self._redis.delete(cancel_flag(answer["id"]), turn(question_id), turn_rows(question_id))
                 held = await self._leases.renew([claim], lease_s=REGENERATION_LEASE_TTL_S)
             if not held[question_id]:
                 raise HTTPException(409, _BEING_ENDED)
             # Both rows or none: a question without a status waits, for a worker and for the sweep alike. Not tried
             # again: a second try might come when a worker has begun.
-            await self._directus.update_items(MESSAGES, [_opened(answer), _waiting(question, trace_id)])
+            rows = [_opened(answer), _waiting(question, trace_id)]
+            await self._directus.update_items(MESSAGES, rows)
+            with suppress(ServiceUnavailableError):  # then a write of the old turn that comes late undoes it
+                async with _soon(self._redis):
+                    await self._watched.expect(question_id, rows)
         try:
             await self._ask_for_turn(AnswerJob(message_id=question_id, trace_id=trace_id))
         except ServiceUnavailableError as error:

@@ -153,7 +153,16 @@ async def _enliven(
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
     live.is_on_screen = standing.is_on_screen
     live.lost_characters = standing.shown_characters
+    if claim.attempt > 1:
+        await _outrank_what_was_begun(live, services)
     return live
+
+
+async def _outrank_what_was_begun(live: LiveTurn, services: Services) -> None:
+    """Go on ahead of what opened the answer anew: the row may have fallen behind it by a late write of the old turn."""
+    expected = (await services.watched.expected([live.turn.message_id])).get(live.turn.message_id)
+    if expected is not None:
+        live.answer.outrank(expected[0]["seq"])
 
 
 def _begin(job: AnswerJob, incoming: Incoming, talk: Talk, services: Services) -> Turn:

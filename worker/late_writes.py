@@ -8,10 +8,13 @@ visitor's screen it changes nothing (he keeps the highest ``seq``), in the row i
 So does a worker's own write of which it never heard what became of it (a time-out, a connection that broke): it is
 sent again with what is newest, while Directus, or a proxy before it, may still be at the old one.
 
+And so does a turn's last write that comes when the answer has been opened anew: question and answer would count as
+done, and nobody would write the new one.
+
 So a worker asks again *after* each write, and who finds that the turn was taken, like who has taken one up or waited
-for a write in vain, names the row here. Its last write is kept in Redis by the turn's winner; the row is compared
-with it until it has stood still. Which rows are watched is kept in Redis too (``worker/watched_rows.py``): where a
-process ends, another goes on with its watch.
+for a write in vain, names the row here. How it has to stand is kept in Redis (``services/watched_rows.py``): by the
+turn's winner, as he wrote it last, or by the receiver, as it opened it. The row is compared with that until it has
+stood still; where the process that watches it ends, another goes on.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.answer_ids import answer_id_of
+from services.directus_names import MESSAGES
 from services.errors import ErleahError, ServiceUnavailableError
 from services.logging import get_logger
 
@@ -31,8 +35,7 @@ if TYPE_CHECKING:
 
     from services.directus.client import Directus, Row
     from services.metrics import Metrics
-    from worker.turn_store import TurnStore
-    from worker.watched_rows import WatchedRows
+    from services.watched_rows import WatchedRows
 
 __all__ = ["LateWrites"]
 
@@ -75,12 +78,9 @@ class LateWrites:
     still together.
     """
 
-    def __init__(
-        self, directus: Directus, turns: TurnStore, watched: WatchedRows, metrics: Metrics, *, at_most: int
-    ) -> None:
+    def __init__(self, directus: Directus, watched: WatchedRows, metrics: Metrics, *, at_most: int) -> None:
         self._at_most = at_most
         self._directus = directus
-        self._turns = turns
         self._watched = watched
         self._metrics = metrics
         self._suspects: dict[str, _Suspect] = {}
@@ -132,7 +132,7 @@ class LateWrites:
     async def _keep_once(self) -> None:
         for each in list(self._suspects.values()):
             if each.last_row is not None and not each.is_noted:
-                await self._turns.note_last_row(each.message_id, each.last_row)
+                await self._watched.expect_also(each.message_id, [each.last_row])
                 each.is_noted = True
         await self._watched.tend(self._message_ids())
         adopted = await self._watched.adopt(self._at_most - len(self._suspects))
@@ -175,29 +175,34 @@ class LateWrites:
             await self._watched.let_go(each.message_id for each in ended.values())
 
     async def _look_at(self, suspects: Sequence[_Suspect]) -> list[_Suspect]:
-        """Compare the rows with their turns' last writes and mend them; those of which no more is to be expected.
+        """Compare the rows with what they have to be and mend them; those of which no more is to be expected.
 
         One read for all: after an outage there may be one for each turn of the process.
         """
-        pairs = [(each, await self._turns.last_row(each.message_id) or each.last_row) for each in suspects]
-        # Without a last write: whoever has the turn is still at it, and writes over what came late.
-        ended = [(each, last) for each, last in pairs if last is not None]
-        if not ended:
+        expected = await self._watched.expected([each.message_id for each in suspects])
+        for each in suspects:
+            if each.message_id not in expected and each.last_row is not None:
+                expected[each.message_id] = [each.last_row]
+        # Of the others nothing is known yet: whoever has the turn is still at it, and writes over what came late.
+        known = [each for each in suspects if each.message_id in expected]
+        if not known:
             return []
         found = await self._directus.read_by_ids(
-            "messages", [each.answer_id for each, _ in ended], fields=["id", "status", "seq"]
+            MESSAGES, [each.answer_id for each in known], fields=["id", "status", "seq"]
         )
         rows = {row["id"]: row for row in found}
-        return [each for each, last in ended if await self._is_over(each, rows.get(each.answer_id), last)]
+        return [
+            each for each in known if await self._is_over(each, rows.get(each.answer_id), expected[each.message_id])
+        ]
 
-    async def _is_over(self, each: _Suspect, row: Row | None, last: Row) -> bool:
-        """Mend the row if an older write stands in it; whether nothing more is to be expected."""
-        if row is None or row["status"] not in {"completed", "failed", last["status"]}:
-            return True  # deleted, stopped or asked for anew since: then that is what somebody wanted
+    async def _is_over(self, each: _Suspect, row: Row | None, expected: list[Row]) -> bool:
+        """Mend the rows if an older write stands in the answer's; whether nothing more is to be expected."""
+        if row is None or _is_wanted(row, expected[0]):
+            return True
         now = time.monotonic()
-        if (row["seq"] or 0) < last["seq"]:
+        if _is_older(row, expected[0]):
             try:
-                await self._restore(last)
+                await self._restore(expected)
             except ServiceUnavailableError:
                 return False
             except ErleahError as error:
@@ -208,8 +213,23 @@ class LateWrites:
             each.still_since = now
         return now - each.still_since > each.still_for_s
 
-    async def _restore(self, last: Row) -> None:
-        await self._directus.update_items("messages", [last], retry=True)
+    async def _restore(self, expected: list[Row]) -> None:
+        await self._directus.update_items(MESSAGES, expected, retry=True)
         self._metrics.count("erleah_late_writes_mended")
-        trace_id = last["metadata"]["trace_id"]  # this is a task of the process, not of the turn
-        log.warning("late_write.mended", trace_id=trace_id, answer_id=last["id"], seq=last["seq"])
+        answer = expected[0]
+        trace_id = answer["metadata"].get("trace_id")  # this is a task of the process, not of the turn
+        log.warning("late_write.mended", trace_id=trace_id, answer_id=answer["id"], seq=answer["seq"])
+
+
+def _is_older(row: Row, last: Row) -> bool:
+    return bool((row["seq"] or 0) < last["seq"])
+
+
+def _is_wanted(row: Row, last: Row) -> bool:
+    """Whether somebody has stopped the answer since, or asked for it anew.
+
+    A stop of what was completed is none: where the ``seq`` is older too, it is a turn's before, done late.
+    """
+    if row["status"] == "cancelled" and last["status"] == "completed" and _is_older(row, last):
+        return False
+    return row["status"] not in {"completed", "failed", last["status"]}

@@ -43,6 +43,7 @@ from services.redis import RedisClient, check_redis, connect_redis
 from services.settings import load_settings
 from services.turn_leases import TurnLeases
 from services.vectors import Layout, Vectors
+from services.watched_rows import WatchedRows
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
@@ -54,7 +55,6 @@ from worker.sweep import Sweep
 from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
-from worker.watched_rows import WatchedRows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -118,7 +118,8 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     line = ConversationLine(redis)
     watch = TurnWatch(redis, leases, line)
     metrics = Metrics(redis)
-    late_writes = LateWrites(directus, turns, WatchedRows(redis), metrics, at_most=settings.worker_max_turns)
+    watched = WatchedRows(redis)
+    late_writes = LateWrites(directus, watched, metrics, at_most=settings.worker_max_turns)
     services = Services(
         settings=settings,
         directus=directus,
@@ -138,6 +139,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
             late_writes=late_writes,
         ),
         late_writes=late_writes,
+        watched=watched,
         metrics=metrics,
         turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
         recordings=Recordings(redis, days=settings.record_turns_days) if settings.record_turns_days else None,

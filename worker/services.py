@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.queue.job_queue import JobQueue
     from services.settings import Settings
     from services.turn_leases import TurnLeases
+    from services.watched_rows import WatchedRows
     from worker.answer_pump import AnswerPump
     from worker.answer_stream import AnswerStream
     from worker.conversation_line import ConversationLine
@@ -46,6 +47,7 @@ class Services:
     watch: TurnWatch
     pump: AnswerPump
     late_writes: LateWrites
+    watched: WatchedRows
     metrics: Metrics
     turn_limit: TurnLimit
     recordings: Recordings | None = None

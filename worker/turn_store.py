@@ -28,7 +28,7 @@ redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
-# KEYS: lease, attempts, turn, last row, watched rows. ARGV: claim, free mark, its lifetime in ms, the last row or '',
+# KEYS: lease, attempts, turn, its rows, watched rows. ARGV: claim, free mark, its lifetime in ms, the rows or '',
 # message id, until when its row is tended (Unix s). Forgets the turn if it is ours, and returns 1; 0 if another's.
 _FINISH = f"""{IS_OURS}
 if not is_ours(KEYS[1], KEYS[2], ARGV[1]) then return 0 end
@@ -82,36 +82,25 @@ class TurnStore:
         """Forget the turn, and leave a mark that refuses whoever sleeps through this; False if another attempt has it.
 
         ``last_row`` is kept as long: the answer's last write, for where a late one may come behind it. From then on
-        its row counts as watched (``worker/watched_rows.py``), whatever becomes of this process.
+        its row counts as watched (``services/watched_rows.py``), whatever becomes of this process.
         """
         ended = await self._finish(
             keys=[
                 *claim.keys,
                 redis_keys.turn(claim.message_id),
-                redis_keys.turn_last_row(claim.message_id),
+                redis_keys.turn_rows(claim.message_id),
                 redis_keys.WATCHED_ROWS,
             ],
             args=[
                 claim.value,
                 claim.free_mark,
                 redis_keys.TURN_FREE_TTL_S * 1000,
-                json.dumps(last_row) if last_row else "",
+                json.dumps([last_row]) if last_row else "",
                 claim.message_id,
                 time.time() + redis_keys.WATCHED_ROWS_TENDED_S,
             ],
         )
         return bool(ended)
-
-    async def note_last_row(self, message_id: str, last_row: Mapping[str, Any]) -> None:
-        """Keep a turn's last write where its end could not: Redis was silent then. A later turn's stays."""
-        key = redis_keys.turn_last_row(message_id)
-        await self._redis.set(key, json.dumps(last_row), ex=redis_keys.TURN_FREE_TTL_S, nx=True)
-
-    async def last_row(self, message_id: str) -> dict[str, Any] | None:
-        """The last write of a turn that was taken up and has ended, None for any other."""
-        kept: Any = await self._redis.get(redis_keys.turn_last_row(message_id))
-        row: dict[str, Any] | None = json.loads(kept) if kept is not None else None
-        return row
 
 
 async def read_turns(redis: RedisClient) -> list[Turn]:

@@ -38,6 +38,7 @@ from services.rate_limits import RateLimits
 from services.redis import RedisClient, connect_redis
 from services.settings import Settings
 from services.turn_leases import TurnLeases
+from services.watched_rows import WatchedRows
 from standins.directus import DirectusStandIn
 from tests.worker.virtual_time import Clock, VirtualLoop, virtual_time
 from worker.answer_pump import AnswerPump
@@ -48,7 +49,6 @@ from worker.services import Services
 from worker.turn_limit import TurnLimit
 from worker.turn_store import TurnStore
 from worker.turn_watch import TurnWatch
-from worker.watched_rows import WatchedRows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -219,7 +219,8 @@ def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: M
     settings, directus, redis = toolbox.settings, toolbox.directus, toolbox.redis
     turns, leases, line = TurnStore(redis), TurnLeases(redis), ConversationLine(redis)
     watch, metrics = TurnWatch(redis, leases, line), Metrics(redis)
-    late = LateWrites(directus, turns, WatchedRows(redis), metrics, at_most=settings.worker_max_turns)
+    watched = WatchedRows(redis)
+    late = LateWrites(directus, watched, metrics, at_most=settings.worker_max_turns)
     return Services(
         settings=settings,
         directus=directus,
@@ -239,6 +240,7 @@ def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: M
             late_writes=late,
         ),
         late_writes=late,
+        watched=watched,
         metrics=metrics,
         turn_limit=TurnLimit(RateLimits(per_minute=settings.rate_limit_per_minute, redis=redis)),
     )

@@ -137,10 +137,10 @@ class Story:
         # What is done late may come when all is settled, and until the last of it is there a row may be wrong again.
         while self.world.late_writes:  # noqa: ASYNC110 - nor have these
             await asyncio.sleep(0.5)
-        await self._heal()
+        is_adopted = any(each.what in {"kill", "shut down", "regenerate"} for each in self.case.befalls)
+        await asyncio.sleep(MENDED_S + (ADOPTED_S if is_adopted else 0))
+        await self._heal()  # what is put right may be an answer begun anew, which is written then
         await asyncio.sleep(MENDED_S)
-        if any(each.what in {"kill", "shut down"} for each in self.case.befalls):
-            await asyncio.sleep(ADOPTED_S)
 
     async def _heal(self) -> None:
         """Wait until nothing is left over, ``QUIET_S`` at most."""

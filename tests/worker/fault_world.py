@@ -21,7 +21,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.exceptions import HTTPException
 
 from assistants.interface import Toolbox
-from services.answer_ids import answer_id_of
 from services.directus.client import Directus
 from services.errors import (
     ErleahError,
@@ -235,7 +234,7 @@ class World:
 
     async def _do_late(self, write: LateWrite, after_s: float) -> None:
         await asyncio.sleep(after_s)
-        if self._ends_what_was_begun_since(write):
+        if self._looks_like_a_stop(write):
             return
         before = len(self.directus.writes)
         await httpx.ASGITransport(self.directus.app).handle_async_request(write.request)
@@ -244,26 +243,17 @@ class World:
             if [*self.directus.writes[number].rows] == write.rows:
                 self.written_at[number] = write.sent_at
 
-    def _ends_what_was_begun_since(self, write: LateWrite) -> bool:
-        """Whether a turn's late end would hit its answer when another turn, or attempt, has begun it anew.
+    def _looks_like_a_stop(self, write: LateWrite) -> bool:
+        """Whether an old turn's end as stopped would hit its answer when it has been begun anew.
 
-        Left out: nobody can tell such an end from one of the new turn, so where that has not begun yet, or dies later,
-        the row may stay as the old one had it. So is an old text that meets a row just opened anew: the new turn would
-        go on from its ``seq``, maybe behind what is on the screen.
+        Left out: nobody can tell it from the stop of a visitor who does not want the new answer either, and which
+        nothing may revive.
         """
-        for row in write.rows:
-            opened = self.directus.tables.rows["messages"].get(row["id"]) if "seq" in row else None
-            if opened and opened["status"] == "streaming" and not opened["messageText"] and opened["seq"] > row["seq"]:
-                return True
-        ends = {row["id"]: row for row in write.rows if "status" in row}
-        for key, end in ends.items():
-            answer_id = key if "seq" in end else answer_id_of(key)
-            answer = self.directus.tables.rows["messages"].get(answer_id)
-            if answer is None or answer["seq"] <= ends.get(answer_id, {}).get("seq", -1):
-                continue
-            if answer["status"] == "streaming" or (end["status"] == "cancelled" and answer["status"] == "completed"):
-                return True
-        return False
+        rows = self.directus.tables.rows["messages"]
+        return any(
+            end.get("status") == "cancelled" and end["id"] in rows and rows[end["id"]]["status"] == "streaming"
+            for end in write.rows
+        )
 
     def leave_out(self, chosen: Callable[[LateWrite], bool]) -> None:
         """Let Directus not do some of the late writes after all."""

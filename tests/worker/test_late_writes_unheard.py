@@ -142,7 +142,7 @@ async def test_an_answer_whose_writes_were_all_heard_costs_nothing_more(workshop
     message_id = workshop.ask()
     await workshop.answer(message_id)
     assert not len(workshop.services.late_writes)
-    assert await workshop.redis.get(redis_keys.turn_last_row(message_id)) is None
+    assert await workshop.redis.get(redis_keys.turn_rows(message_id)) is None
 
 
 async def test_a_last_write_that_was_done_unheard_ends_the_answer_and_is_looked_after(workshop: Workshop) -> None:

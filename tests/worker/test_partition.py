@@ -38,7 +38,8 @@ def _cut_off(loser: Workshop) -> Callable[[], None]:
         raise ServiceUnavailableError("redis", "nobody is there")
 
     watch: Any = loser.services.watch
-    calls: list[tuple[Any, str]] = [(loser.services.turns, name) for name in ("save", "finish", "last_row")]
+    calls: list[tuple[Any, str]] = [(loser.services.turns, name) for name in ("save", "finish")]
+    calls += [(loser.services.watched, "expected")]
     calls += [(loser.services.leases, name) for name in ("holding", "renew", "release")]
     kept = [getattr(owner, name) for owner, name in calls]
     redis, watch._redis = watch._redis, Away()

@@ -69,6 +69,66 @@ async def test_one_who_stops_and_asks_anew_at_once_gets_the_new_answer_alone(wor
     assert (before["text"].split()[0], before["outcome"]) == ("old", "cancelled")
 
 
+async def begun_anew(workshop: Workshop) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """A question whose answer the receiver has opened anew: its old last row, and the new one."""
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    old = dict(workshop.answer_to(message_id) or {})
+    limits = cast("RateLimits", None)  # counted before, not here
+    services = workshop.services
+    receiver = Regeneration(directus=services.directus, redis=workshop.redis, queue=services.queue, limits=limits)
+    await receiver.begin_again(message_id, "trace-2")
+    workshop.provider.pieces = ["New."]
+    return message_id, old, dict(workshop.answer_to(message_id) or {})
+
+
+async def test_the_old_turns_end_that_is_done_late_does_not_take_the_new_answer_away(workshop: Workshop) -> None:
+    """Question and answer would count as done: nobody would write the new one, and its screen stay empty."""
+    message_id, old, opened = await begun_anew(workshop)
+    late = {name: old[name] for name in ("id", "status", "messageText", "seq", "metadata")}
+    await workshop.directus.directus().update_items("messages", [late, {"id": message_id, "status": "answered"}])
+    await workshop.answer(message_id)
+    assert workshop.provider.prompts[1:] == [], "as it stands, nothing is due"
+    await until(lambda: (workshop.answer_to(message_id) or {})["status"] == "streaming")
+    assert (workshop.answer_to(message_id) or {})["seq"] == opened["seq"]
+    assert workshop.status_of(message_id) is None, "the sweep asks for it again"
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert (row["messageText"], row["status"], workshop.status_of(message_id)) == ("New.", "completed", "answered")
+
+
+async def test_an_old_text_that_is_done_late_does_not_take_the_new_answer_behind_the_screen(workshop: Workshop) -> None:
+    """A screen keeps the highest seq: that is what opened the answer, whatever the row says when its turn begins."""
+    message_id, old, opened = await begun_anew(workshop)
+    await workshop.directus.directus().update_item("messages", old["id"], {"messageText": "Hel", "seq": 1})
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert row["messageText"] == "New."
+    assert row["seq"] > opened["seq"]
+
+
+async def test_an_old_stop_that_is_done_late_does_not_take_a_new_answers_place(workshop: Workshop) -> None:
+    message_id, old, _ = await begun_anew(workshop)
+    await workshop.answer(message_id)
+    row = dict(workshop.answer_to(message_id) or {})
+    late = {"id": old["id"], "status": "cancelled", "messageText": "Hel", "seq": 5}
+    await workshop.directus.directus().update_items("messages", [late])
+    await until(lambda: (workshop.answer_to(message_id) or {})["status"] == "completed")
+    assert workshop.answer_to(message_id) == row
+
+
+async def test_a_stop_of_an_answer_begun_anew_is_a_stop(workshop: Workshop) -> None:
+    message_id, old, _ = await begun_anew(workshop)
+    await workshop.directus.directus().update_item("messages", old["id"], {"status": "cancelled"})
+    await asyncio.sleep(5)
+    await workshop.answer(message_id)
+    assert (workshop.answer_to(message_id) or {})["status"] == "cancelled"
+    assert workshop.status_of(message_id) == "answered"
+    assert len(workshop.provider.prompts) == 1
+
+
 async def test_what_a_bursts_answer_covered_it_covers_again(workshop: Workshop) -> None:
     conversation_id = workshop.conversation()
     first = workshop.ask("One?", conversation_id)

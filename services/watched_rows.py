@@ -1,18 +1,22 @@
-"""The rows that are watched for late writes, kept in Redis.
+"""The rows that are watched for late writes, in Redis: how they have to stand, and who looks after them.
 
-Each is tended by one process, and adopted by another where that one ends.
+Directus does a write whenever it does it, also behind those that followed. So who knows that one may still come leaves
+here how a turn's rows have to stand; workers compare them (``worker/late_writes.py``). Each turn is tended by one
+process, and adopted by another where that one ends.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from services import redis_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from services.directus.client import Row
     from services.redis import RedisClient
 
 __all__ = ["WatchedRows"]
@@ -27,11 +31,35 @@ return found
 
 
 class WatchedRows:
-    """Messages whose answers' rows are watched. All calls raise ServiceUnavailableError without Redis."""
+    """Turns whose rows are watched, by the ids of their messages.
+
+    All calls raise ServiceUnavailableError without Redis.
+    """
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._adopt = redis.register_script(_ADOPT)
+
+    async def expect(self, message_id: str, rows: Sequence[Row]) -> None:
+        """Have a turn's rows watched, the answer's first, with its ``seq``: so they stand until a later turn ends."""
+        await self._redis.set(redis_keys.turn_rows(message_id), json.dumps(rows), ex=redis_keys.TURN_FREE_TTL_S)
+        await self.hand_over([message_id])
+
+    async def expect_also(self, message_id: str, rows: Sequence[Row]) -> None:
+        """The same where Redis was silent at the turn's end; what a later turn has left stays."""
+        key = redis_keys.turn_rows(message_id)
+        await self._redis.set(key, json.dumps(rows), ex=redis_keys.TURN_FREE_TTL_S, nx=True)
+
+    async def expected(self, message_ids: Sequence[str]) -> dict[str, list[Row]]:
+        """By message, the rows as they have to stand, the answer's first; one round trip."""
+        if not message_ids:
+            return {}
+        found: list[Any] = await self._redis.mget([redis_keys.turn_rows(message_id) for message_id in message_ids])
+        return {
+            message_id: json.loads(rows)
+            for message_id, rows in zip(message_ids, found, strict=True)
+            if rows is not None
+        }
 
     async def tend(self, message_ids: Iterable[str]) -> None:
         """Say that this process looks after these rows, for the next WATCHED_ROWS_TENDED_S."""

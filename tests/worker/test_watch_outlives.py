@@ -10,10 +10,10 @@ import pytest
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
+from services.watched_rows import WatchedRows
 from tests.worker.test_answering import until
 from worker import late_writes
 from worker.late_writes import LateWrites
-from worker.watched_rows import WatchedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ async def test_a_process_that_stops_hands_its_rows_over_at_once(
     monkeypatch.setattr(redis_keys, "WATCHED_ROWS_TENDED_S", 60)
     message_id, answer_id = await ended_elsewhere(workshop)
     staying = workshop.services
-    stopping = LateWrites(staying.directus, staying.turns, WatchedRows(workshop.redis), staying.metrics, at_most=5)
+    stopping = LateWrites(staying.directus, WatchedRows(workshop.redis), staying.metrics, at_most=5)
     stopping.suspect(message_id, answer_id, is_unheard=True)
     keeping = asyncio.create_task(stopping.keep())
     await asyncio.sleep(0.2)
@@ -103,7 +103,7 @@ async def test_a_last_write_that_redis_did_not_take_is_noted_when_it_is_back(wor
     workshop.directus.put("messages", role="assistant", **row)
     workshop.services.late_writes.suspect(message_id, answer_id, is_unheard=True, last_row=row)
     await asyncio.sleep(0.2)
-    assert await workshop.services.turns.last_row(message_id) == row
+    assert await workshop.services.watched.expected([message_id]) == {message_id: [row]}
     assert await watched(workshop) == {message_id}
 
 
