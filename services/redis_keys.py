@@ -62,8 +62,8 @@ TURN_TTL_S = 24 * 3600
 TURN_LEASE_TTL_S = 5
 """A worker that has not renewed a turn's lease for this long has lost it; recovery is promised in 10 s."""
 
-TURN_FREE_MARK = "free"
-"""What stands under the lease of a turn that nobody has, behind the number of its last attempt and a colon."""
+TURN_FREE_MARK = ":free"
+"""What ends the lease of a turn that nobody has, behind the number of its last attempt, and the claim that ended it."""
 
 TURN_FREE_TTL_S = 3600
 """For this long after its end a turn refuses a worker that slept through it (a paused machine, say)."""

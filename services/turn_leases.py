@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from services.redis import RedisClient
 
-__all__ = ["IS_OURS", "Claim", "TurnLeases"]
+__all__ = ["IS_OURS", "Claim", "LineTakenError", "TurnLeases"]
 
 IS_OURS = """
 local function is_ours(lease, attempts, claim)
@@ -35,15 +35,22 @@ end
 A lease that is simply gone is ours still, if nobody took the turn since: it lapsed, or Redis was emptied.
 """
 
-# KEYS: lease, attempts. ARGV: token, lease in ms, least attempt, free mark, the count's lifetime in ms. Returns the
-# attempt's number, or 0 if somebody alive holds the turn. A free one may be begun again (a regeneration).
+# KEYS: lease, attempts, and the conversation's lock where the turn needs it. ARGV: token, lease in ms, least attempt,
+# free mark, the count's lifetime in ms, message id, lock in ms. Returns the attempt's number, 0 if somebody alive
+# holds the turn, -1 if another message has the conversation. A free turn may be begun again (a regeneration).
 _CLAIM = """
 local held = redis.call('GET', KEYS[1])
 local before = tonumber(redis.call('GET', KEYS[2]) or 0)
 if held then
   local last, holder = string.match(held, '^(%d+):(.*)$')
-  if holder ~= ARGV[4] then return 0 end
+  if holder == ARGV[1] then return tonumber(last) end
+  if string.sub(held, -#ARGV[4]) ~= ARGV[4] then return 0 end
   before = math.max(before, tonumber(last))
+end
+if KEYS[3] then
+  local first = redis.call('GET', KEYS[3])
+  if first and first ~= ARGV[6] then return -1 end
+  redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[7])
 end
 local attempt = math.max(tonumber(ARGV[3]), before + 1)
 redis.call('SET', KEYS[1], attempt .. ':' .. ARGV[1], 'PX', ARGV[2])
@@ -63,9 +70,27 @@ return 1
 _RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
-if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[4]) end
+if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[1], ARGV[2] .. ARGV[3], 'PX', ARGV[4]) end
 return 1
 """
+
+# KEYS: lease, attempts. ARGV: free mark, its lifetime in ms. Returns -1 if somebody alive has the turn, else how many
+# attempts may have something on their way still: all, but for the last where it has ended or given the turn back.
+_FENCE = """
+local held = redis.call('GET', KEYS[1])
+if held then
+  if string.sub(held, -#ARGV[1]) ~= ARGV[1] then return -1 end
+  return math.max(tonumber(string.match(held, '^%d+')) - 1, 0)
+end
+local attempts = tonumber(redis.call('GET', KEYS[2]) or 0)
+redis.call('SET', KEYS[1], attempts .. ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[2])
+return attempts
+"""
+
+
+class LineTakenError(Exception):
+    """Another message of the conversation is being answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +114,7 @@ class Claim:
     @property
     def free_mark(self) -> str:
         """What stands there when the claim was given back, or its turn has ended."""
-        return f"{self.attempt}:{redis_keys.TURN_FREE_MARK}"
+        return f"{self.value}{redis_keys.TURN_FREE_MARK}"
 
 
 class TurnLeases:
@@ -100,22 +125,38 @@ class TurnLeases:
         self._claim = redis.register_script(_CLAIM)
         self._renew = redis.register_script(_RENEW)
         self._release = redis.register_script(_RELEASE)
+        self._fence = redis.register_script(_FENCE)
 
     async def claim(
-        self, message_id: str, *, least_attempt: int = 1, lease_s: float = redis_keys.TURN_LEASE_TTL_S
+        self,
+        message_id: str,
+        *,
+        conversation_id: str | None = None,
+        least_attempt: int = 1,
+        lease_s: float = redis_keys.TURN_LEASE_TTL_S,
     ) -> Claim | None:
-        """Take a turn, None while somebody alive holds it; whoever held it before is refused from now on."""
+        """Take a turn, None while somebody alive holds it; whoever held it before is refused from now on.
+
+        With a ``conversation_id`` its line is taken in the same step, as it was entered before.
+
+        Raises LineTakenError if another message has come to have it meanwhile.
+        """
         token = uuid4().hex
+        line = [redis_keys.conversation_lock(conversation_id)] if conversation_id else []
         attempt = await self._claim(
-            keys=_keys(message_id),
+            keys=[*_keys(message_id), *line],
             args=[
                 token,
                 round(lease_s * 1000),
                 least_attempt,
                 redis_keys.TURN_FREE_MARK,
                 redis_keys.TURN_FREE_TTL_S * 1000,
+                message_id,
+                redis_keys.CONVERSATION_LOCK_TTL_S * 1000,
             ],
         )
+        if attempt < 0:
+            raise LineTakenError(message_id)
         return Claim(message_id, int(attempt), token) if attempt else None
 
     async def renew(self, claims: Iterable[Claim], *, lease_s: float = redis_keys.TURN_LEASE_TTL_S) -> dict[str, bool]:
@@ -150,7 +191,7 @@ class TurnLeases:
         if not message_ids:
             return set()
         found = await self._redis.mget([redis_keys.turn_lease(message_id) for message_id in message_ids])
-        free = f":{redis_keys.TURN_FREE_MARK}".encode()
+        free = redis_keys.TURN_FREE_MARK.encode()
         return {
             message_id
             for message_id, held in zip(message_ids, found, strict=True)
@@ -171,6 +212,24 @@ class TurnLeases:
                 redis_keys.TURN_FREE_TTL_S * 1000,
             ],
         )
+
+    async def fence(self, message_ids: Sequence[str]) -> dict[str, int | None]:
+        """Refuse whoever had these turns and is not alive: another answer is to cover their messages.
+
+        By message, how many attempts may still have a write on its way; None where somebody alive has the turn.
+        """
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for message_id in message_ids:
+                await self._fence(
+                    keys=_keys(message_id),
+                    args=[redis_keys.TURN_FREE_MARK, redis_keys.TURN_FREE_TTL_S * 1000],
+                    client=pipe,
+                )
+            found: list[int] = await pipe.execute()
+        return {
+            message_id: attempts if attempts >= 0 else None
+            for message_id, attempts in zip(message_ids, found, strict=True)
+        }
 
 
 def _keys(message_id: str) -> list[str]:

@@ -41,7 +41,10 @@ class WatchedRows:
         self._adopt = redis.register_script(_ADOPT)
 
     async def expect(self, message_id: str, rows: Sequence[Row]) -> None:
-        """Have a turn's rows watched, the answer's first, with its ``seq``: so they stand until a later turn ends."""
+        """Have a turn's rows watched, the answer's first, with its ``seq``: so they stand until a later turn ends.
+
+        No rows: the message is covered by another's answer, and is to have none of its own.
+        """
         await self._redis.set(redis_keys.turn_rows(message_id), json.dumps(rows), ex=redis_keys.TURN_FREE_TTL_S)
         await self.hand_over([message_id])
 

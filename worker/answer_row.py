@@ -24,7 +24,7 @@ def new_fields(turn: Turn) -> dict[str, Any]:
         "conversation_id": turn.conversation_id,
         "role": "assistant",
         "assistant": turn.assistant,
-        "metadata": {"trace_id": turn.trace_id},
+        "metadata": {"trace_id": turn.trace_id, "covers": turn.covers},
     }
 
 

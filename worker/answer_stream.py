@@ -126,7 +126,9 @@ class AnswerStream:
         for links was 40 % of the work of a process with fifty answers.
         """
         self._draft = (text, fit)
-        if self.first_shown_at is None and self.text:
+        if self.first_shown_at is None:
+            if not self.text:
+                return  # all of it is held back as yet: a row that shows nothing would only bind the turn
             self.first_shown_at = time.time()
         self.wanted = True
         self._wake()

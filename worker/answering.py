@@ -17,6 +17,7 @@ from services.errors import ServiceUnavailableError
 from services.logging import bind_trace, get_logger, new_trace_id
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
+from services.turn_leases import LineTakenError
 from worker import machine
 from worker.answer_row import new_fields, question_marks
 from worker.conversation_line import Place
@@ -26,6 +27,7 @@ from worker.recording import TurnRecorder
 from worker.services import StepServices
 from worker.signals import HandedOver, LeaseLost, RowGone
 from worker.turn import Turn
+from worker.turn_order import may_begin
 from worker.turn_store import ClaimLostError
 from worker.turn_watch import LiveTurn
 
@@ -108,7 +110,12 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     """
     saved = await services.turns.load(incoming.message_id)
     attempt = saved.attempt + 1 if saved else 1
-    claim = await services.leases.claim(incoming.message_id, least_attempt=attempt)
+    try:
+        claim = await services.leases.claim(
+            incoming.message_id, conversation_id=incoming.conversation_id, least_attempt=attempt
+        )
+    except LineTakenError:
+        claim = None  # this process stood still, or Redis was emptied: the next try waits in line
     if claim is None:
         log.info("turn.held_elsewhere")
         raise HeldElsewhere(HELD_S)
@@ -132,18 +139,21 @@ async def _enliven(
     """The turn begun, or gone on with as it was saved; None if no answer is due any more.
 
     Asked only now that the line is ours: while we came here, a later message's turn may have covered this one.
+
+    Raises RetryLater while another answer of the conversation has to end first.
     """
-    if saved is not None:
-        turn, standing = saved, await read_standing(services.directus, saved.message_id, saved.answer_id)
-    else:
-        talk = await read_talk(
-            services.directus,
-            incoming,
-            answer_id=answer_id_of(incoming.message_id),
-            history_limit=services.settings.history_limit,
-        )
-        turn, standing = _begin(job, incoming, talk, services), talk.standing
-    if standing.is_settled:
+    answer_id = answer_id_of(incoming.message_id)
+    standing = await read_standing(services.directus, incoming.message_id, answer_id) if saved is not None else None
+    turn = saved
+    if standing is None or standing.is_untouched:
+        history_limit = services.settings.history_limit
+        talk = await read_talk(services.directus, incoming, answer_id=answer_id, history_limit=history_limit)
+        standing = talk.standing
+        if standing.is_due and not await may_begin(talk, incoming, services):
+            return None
+        if turn is None or set(turn.covers) != set(talk.covers):
+            turn = _begin(job, incoming, talk, services)
+    if turn is None or standing.is_settled:
         log.info("turn.settled_meanwhile")
         return None
     if standing.has_ended:
@@ -161,7 +171,7 @@ async def _enliven(
 async def _outrank_what_was_begun(live: LiveTurn, services: Services) -> None:
     """Go on ahead of what opened the answer anew: the row may have fallen behind it by a late write of the old turn."""
     expected = (await services.watched.expected([live.turn.message_id])).get(live.turn.message_id)
-    if expected is not None:
+    if expected:
         live.answer.outrank(expected[0]["seq"])
 
 
@@ -216,6 +226,8 @@ async def _see_through(live: LiveTurn, source: str, services: Services) -> bool:
 
 async def _run(live: LiveTurn, assistant: Assistant, recorder: TurnRecorder, services: Services) -> None:
     """Run the machine as a task of its own, which a signal can cancel; leaves the signal on ``live``."""
+    if live.signal is not None:
+        return  # seen by the watch before there was a task to cancel
     answer = live.answer
 
     async def save(turn: Turn) -> None:

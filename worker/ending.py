@@ -43,8 +43,6 @@ refuses it, a lost permission mostly, is there until a person mends it."""
 async def settle(live: LiveTurn, services: Services) -> bool:
     """Bring rows and saved state in line with how the turn ended; False where another worker goes on with it.
 
-    What is seen of the lease after that says nothing: the mark of the end looks like another's.
-
     Raises RetryLater when Directus refuses the answer: nothing is settled then.
     """
     signal: Signal | None = live.signal
@@ -65,6 +63,7 @@ async def settle(live: LiveTurn, services: Services) -> bool:
             log.info("turn.superseded", by=later)
         case _:
             pass
+    services.watch.leave(live)  # the mark of the end would look to it like another's lease
     is_unheard = services.pump.unheard(live.answer) is not None
     may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or is_unheard
     ended = await services.turns.finish(live.claim, live.answer.last_row if may_be_hit else None)

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from services.directus.client import Directus, Row
 
-__all__ = ["Incoming", "Standing", "Talk", "clean_text", "read_incoming", "read_standing", "read_talk"]
+__all__ = [
+    "Incoming",
+    "Standing",
+    "Talk",
+    "clean_text",
+    "read_begun",
+    "read_covering",
+    "read_incoming",
+    "read_standing",
+    "read_talk",
+]
 
 MAX_QUESTION_CHARS = 8000
 """The receiver takes no longer question; a row written past it is cut here."""
@@ -29,6 +39,8 @@ _SANE_TRACE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What the receiver takes as a correlation id."""
 BURST = 10
 """Unanswered questions that are looked for before a message, so that a turn reads little of a long conversation."""
+LATER_AT_MOST = 20
+"""Answers begun since a message was asked that are read with what came before it."""
 MAX_BURST = 60
 """That one answer covers. Where more than ten wait, it is looked for these: an earlier one that is left over would be
 answered by itself, behind later ones."""
@@ -67,6 +79,16 @@ class Standing:
     """How long the answer's text is that earlier attempts wrote; known where a saved turn is taken up."""
 
     @property
+    def is_due(self) -> bool:
+        """Whether the message wants a turn."""
+        return not self.is_settled and not self.has_ended
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it wants one that has shown nothing yet."""
+        return not self.is_settled and self.answer_status is None
+
+    @property
     def is_on_screen(self) -> bool:
         """Whether a visitor has the answer before him: its row is there, be it empty still, and has not ended."""
         return self.answer_status == "streaming"
@@ -85,6 +107,10 @@ class Talk:
     covers: list[str]
     history: list[Said]
     standing: Standing
+    ahead: list[str]
+    """Earlier messages whose answers are on the screen and have not ended: this one's turn comes behind them."""
+    later_answers: list[str]
+    """Ids of answers that were begun after the message was asked, and belong to none before it."""
 
 
 async def read_incoming(directus: Directus, message_id: str) -> Incoming | None:
@@ -138,16 +164,23 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
     """
     own = {incoming.message_id, answer_id}
     rows = await _rows_until(directus, incoming, own, history_limit + 2 * BURST)
-    if sum(row["role"] == "user" and row["status"] not in _SETTLED for row in rows) > BURST:
+    if sum(_is_waiting(row) for row in rows) > BURST:
         rows = await _rows_until(directus, incoming, own, history_limit + 2 * MAX_BURST)
     standing = _standing({row["id"]: row["status"] for row in rows}, incoming.message_id, answer_id)
     before = [row for row in reversed(rows) if row["id"] not in own]
-    burst = await _burst(directus, before, answer_id if standing.is_on_screen else None)
+    answers = {row["id"]: row for row in before if row["role"] != "user"}
+    asked = {row["id"]: answer_id_of(row["id"]) for row in before if row["role"] == "user"}
+    waiting = {row["id"]: asked[row["id"]] for row in before if _is_waiting(row)}
+    covered = {message_id for message_id, its_answer in waiting.items() if its_answer not in answers}
+    if standing.is_on_screen:
+        covered |= await _covered_before(directus, answer_id)
+    burst = [row for row in before if row["id"] in covered][-MAX_BURST:]
     questions = [clean_text(row["messageText"] or "") for row in burst] + [clean_text(incoming.text)]
+    later = [row for row in answers.values() if _is_later(row, incoming) and row["id"] not in asked.values()]
     said = [
         Said(role=row["role"], text=clean_text(row["messageText"])[:MAX_SAID_CHARS])
         for row in before
-        if (row["messageText"] or "").strip() and row["status"] != "streaming" and row not in burst
+        if (row["messageText"] or "").strip() and row["status"] != "streaming" and row not in burst and row not in later
     ]
     return Talk(
         question="\n".join(text for text in questions if text)[-MAX_QUESTION_CHARS:]
@@ -156,40 +189,47 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
         covers=[row["id"] for row in burst],
         history=said[-history_limit:] if history_limit else [],
         standing=standing,
+        ahead=[
+            message_id
+            for message_id, its_answer in waiting.items()
+            if its_answer in answers and answers[its_answer]["status"] == "streaming"
+        ],
+        later_answers=[row["id"] for row in later],
     )
 
 
 async def _rows_until(directus: Directus, incoming: Incoming, own: set[str], count: int) -> list[Row]:
-    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two."""
+    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two.
+
+    With them the answers that were begun since: those of the messages before it, and where an old message was lost,
+    those of the ones behind it.
+    """
+    since = {"_and": [{"role": {"_eq": "assistant"}}, {"date_created": {"_gt": _iso(incoming.asked_at)}}]}
+    until = {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}, since]}
+    fields = ["id", "role", "messageText", "status", "date_created"]
+    in_talk = {"conversation_id": {"_eq": incoming.conversation_id}}
+    limit = count + len(own) + LATER_AT_MOST
     return await directus.read_items(
-        "messages",
-        filter={
-            "_and": [
-                {"conversation_id": {"_eq": incoming.conversation_id}},
-                {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]},
-            ]
-        },
-        fields=["id", "role", "messageText", "status"],
-        sort=["-date_created"],
-        limit=count + len(own),
+        "messages", filter={"_and": [in_talk, until]}, fields=fields, sort=["-date_created"], limit=limit
     )
 
 
-async def _burst(directus: Directus, before: Sequence[Row], own_answer_id: str | None) -> list[Row]:
-    """The earlier questions that one answer covers, wherever they stand.
+async def _covered_before(directus: Directus, answer_id: str) -> set[str]:
+    """What an answer that is there already says that it covers."""
+    rows = await directus.read_by_ids("messages", [answer_id], fields=("id", "metadata"))
+    return {message_id for row in rows for message_id in (row["metadata"] or {}).get("covers", ())}
 
-    A question whose answer has a row is not among them: that one is on the screen and ends by itself, or has ended
-    and only lacks its mark.
-    """
-    waiting = {
-        row["id"]: answer_id_of(row["id"]) for row in before if row["role"] == "user" and row["status"] not in _SETTLED
-    }
-    wanted = [*waiting.values(), *([own_answer_id] if own_answer_id else [])]
-    answers = {row["id"]: row for row in await directus.read_by_ids("messages", wanted, fields=("id", "metadata"))}
-    covered = {message_id for message_id, answer_id in waiting.items() if answer_id not in answers}
-    if own_answer_id in answers:
-        covered |= set((answers[own_answer_id]["metadata"] or {}).get("covers", ()))
-    return [row for row in before if row["id"] in covered][-MAX_BURST:]
+
+async def read_covering(directus: Directus, message_id: str, later_answers: Sequence[str]) -> tuple[bool, bool]:
+    """Whether one of the answers covers a message, and whether one of them is still being written."""
+    rows = await directus.read_by_ids("messages", later_answers, fields=("id", "status", "metadata"))
+    is_covered = any(message_id in ((row["metadata"] or {}).get("covers") or ()) for row in rows)
+    return is_covered, any(row["status"] == "streaming" for row in rows)
+
+
+async def read_begun(directus: Directus, message_ids: Sequence[str]) -> bool:
+    """Whether there is an answer's row for any of these messages by now."""
+    return bool(await directus.read_by_ids("messages", [answer_id_of(each) for each in message_ids], fields=("id",)))
 
 
 def clean_text(text: str) -> str:
@@ -201,6 +241,14 @@ def clean_text(text: str) -> str:
 def _standing(statuses: Mapping[str, str | None], message_id: str, answer_id: str) -> Standing:
     is_settled = message_id not in statuses or statuses[message_id] in _SETTLED
     return Standing(is_settled, statuses.get(answer_id))
+
+
+def _is_waiting(row: Row) -> bool:
+    return row["role"] == "user" and row["status"] not in _SETTLED
+
+
+def _is_later(row: Row, incoming: Incoming) -> bool:
+    return _unix(row["date_created"]) > incoming.asked_at
 
 
 def _trace_of(metadata: object) -> str:

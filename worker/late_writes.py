@@ -9,7 +9,8 @@ So does a worker's own write of which it never heard what became of it (a time-o
 sent again with what is newest, while Directus, or a proxy before it, may still be at the old one.
 
 And so does a turn's last write that comes when the answer has been opened anew: question and answer would count as
-done, and nobody would write the new one.
+done, and nobody would write the new one. And a creation that comes when another answer covers the question: it has no
+answer of its own.
 
 So a worker asks again *after* each write, and who finds that the turn was taken, like who has taken one up or waited
 for a write in vain, names the row here. How it has to stand is kept in Redis (``services/watched_rows.py``): by the
@@ -31,7 +32,7 @@ from services.errors import ErleahError, ServiceUnavailableError
 from services.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from services.directus.client import Directus, Row
     from services.metrics import Metrics
@@ -187,22 +188,30 @@ class LateWrites:
         known = [each for each in suspects if each.message_id in expected]
         if not known:
             return []
-        found = await self._directus.read_by_ids(
-            MESSAGES, [each.answer_id for each in known], fields=["id", "status", "seq"]
-        )
+        covered = [each.message_id for each in known if not expected[each.message_id]]
+        ids = [*(each.answer_id for each in known), *covered]
+        found = await self._directus.read_by_ids(MESSAGES, ids, fields=["id", "status", "seq"])
         rows = {row["id"]: row for row in found}
-        return [
-            each for each in known if await self._is_over(each, rows.get(each.answer_id), expected[each.message_id])
-        ]
+        return [each for each in known if await self._is_over(each, rows, expected[each.message_id])]
 
-    async def _is_over(self, each: _Suspect, row: Row | None, expected: list[Row]) -> bool:
+    async def _is_over(self, each: _Suspect, rows: Mapping[str, Row], expected: list[Row]) -> bool:
         """Mend the rows if an older write stands in the answer's; whether nothing more is to be expected."""
-        if row is None or _is_wanted(row, expected[0]):
-            return True
+        row = rows.get(each.answer_id)
+        if expected:
+            if row is None or _is_wanted(row, expected[0]):
+                return True
+            is_hit = _is_older(row, expected[0])
+        else:
+            question = rows.get(each.message_id)
+            if question is None or question["status"] == "answered":
+                return True  # deleted, or answered by itself after all
+            if question["status"] != "superseded":
+                return False
+            is_hit = row is not None and row["status"] == "streaming"
         now = time.monotonic()
-        if _is_older(row, expected[0]):
+        if is_hit:
             try:
-                await self._restore(expected)
+                await self._mend(each, expected)
             except ServiceUnavailableError:
                 return False
             except ErleahError as error:
@@ -213,12 +222,16 @@ class LateWrites:
             each.still_since = now
         return now - each.still_since > each.still_for_s
 
-    async def _restore(self, expected: list[Row]) -> None:
-        await self._directus.update_items(MESSAGES, expected, retry=True)
+    async def _mend(self, each: _Suspect, expected: list[Row]) -> None:
+        """Write the rows as they have to stand, or delete the answer where there is to be none."""
+        trace_id = None  # this is a task of the process, not of the turn
+        if expected:
+            await self._directus.update_items(MESSAGES, expected, retry=True)
+            trace_id = expected[0]["metadata"].get("trace_id")
+        else:
+            await self._directus.delete_items(MESSAGES, [each.answer_id])
         self._metrics.count("erleah_late_writes_mended")
-        answer = expected[0]
-        trace_id = answer["metadata"].get("trace_id")  # this is a task of the process, not of the turn
-        log.warning("late_write.mended", trace_id=trace_id, answer_id=answer["id"], seq=answer["seq"])
+        log.warning("late_write.mended", trace_id=trace_id, answer_id=each.answer_id)
 
 
 def _is_older(row: Row, last: Row) -> bool:

@@ -11,6 +11,7 @@ Which answers have had one is remembered here; ``worker/late_writes.py`` looks a
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ log = get_logger(__name__)
 
 MAX_BATCH_BYTES = 512 * 1024
 """Directus takes bodies of 1 MB by default (MAX_PAYLOAD_SIZE); half of it leaves room for escapes."""
+ROW_BYTES = 1024
+"""Of a row beside its text and its last fields: ids, marks of other messages."""
 BREAKS_TOGETHER = 2
 """So many calls may break with status 500 before rows are written one by one: most such faults pass by themselves."""
 BREAKS_ALONE_S = 75.0
@@ -283,7 +286,7 @@ def _parts(streams: Sequence[AnswerStream]) -> list[list[AnswerStream]]:
     parts: list[list[AnswerStream]] = []
     room = 0
     for stream in streams:
-        size = len(stream.text.encode()) + 1024
+        size = len(stream.text.encode()) + ROW_BYTES + (len(json.dumps(stream.final)) if stream.final else 0)
         if not parts or size > room:
             parts.append([])
             room = MAX_BATCH_BYTES

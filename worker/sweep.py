@@ -158,15 +158,18 @@ class Sweep:
         held = await self._leases.held_among([question["id"] for question in questions.values()])
         wanted: list[Row] = []
         left_over: list[str] = []
+        covered: list[str] = []
         for stray in strays:
             question = questions.get(stray["id"])
-            if question is None or question["status"] is not None or _asked_at(question) < now - YOUNGER_THAN:
+            if question is not None and question["status"] == "superseded":
+                covered.append(stray["id"])
+            elif question is None or question["status"] is not None or _asked_at(question) < now - YOUNGER_THAN:
                 if question is None or question["id"] not in held:
                     left_over.append(stray["id"])
             else:
                 wanted.append(question)
         asked = await self._ask_again(wanted)
-        return asked, await self._end(left_over)
+        return asked, await self._end(left_over) + await self._take_away(covered)
 
     async def _questions_of(self, answers: Sequence[Row]) -> dict[str, Row]:
         """By the answer's id, the question it belongs to, as far as there is one."""
@@ -180,6 +183,12 @@ class Sweep:
             limit=-1,
         )
         return {answer_id_of(row["id"]): row for row in questions}
+
+    async def _take_away(self, answer_ids: list[str]) -> int:
+        """Delete answers that were begun, or made late, for messages that another answer covers."""
+        if answer_ids:
+            await self._directus.delete_items("messages", answer_ids)
+        return len(answer_ids)
 
     async def _end(self, answer_ids: list[str]) -> int:
         if not answer_ids:

@@ -29,8 +29,10 @@ return 1
 """
 
 # KEYS: lease, attempts, turn, its rows, watched rows. ARGV: claim, free mark, its lifetime in ms, the rows or '',
-# message id, until when its row is tended (Unix s). Forgets the turn if it is ours, and returns 1; 0 if another's.
+# message id, until when its row is tended (Unix s). Forgets the turn if it is ours, and returns 1, also when it is
+# tried again because the first reply was lost; 0 if it is another's.
 _FINISH = f"""{IS_OURS}
+if redis.call('GET', KEYS[1]) == ARGV[2] then return 1 end
 if not is_ours(KEYS[1], KEYS[2], ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2], KEYS[3])

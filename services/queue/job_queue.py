@@ -155,6 +155,11 @@ class JobQueue:
             await asyncio.sleep(look_s)
             look_s = min(look_s * 1.5, _SLOWEST_LOOK_S)
 
+    async def due_in_s(self, job: Job) -> float | None:
+        """In how many seconds a job is due, or, while it runs, its lease lapses; None where nobody has asked for it."""
+        due_ms = await self._redis.zscore(job.queue, job.job_id)
+        return None if due_ms is None else float(due_ms) / 1000 - time.time()
+
     async def depth(self, queue: Queue) -> QueueDepth:
         """Count a queue's jobs."""
         now_ms = time.time() * 1000

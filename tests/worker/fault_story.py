@@ -18,7 +18,8 @@ __all__ = ["ACTS", "CONVERSATIONS", "TAGS", "Asked", "Befalls", "Case", "DoneLat
 
 TAGS = ("bridges", "candles", "dolphins", "engines", "forests", "gardens")
 CONVERSATIONS = tuple(str(uuid5(NAMESPACE_OID, f"conversation {number}")) for number in range(2))
-STORM_S = 12.0
+STORM_S = 26.0
+"""Faults begin within 11 s, and the longest lasts 12 s: longer than a conversation's line holds."""
 QUIET_S = 90.0
 """Longest that healing may take: a lease, a turn's time-out (40 s), a sweep, the next turn of the line."""
 MENDED_S = 1.5

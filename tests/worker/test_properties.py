@@ -35,7 +35,7 @@ befalls = st.builds(
     at=st.integers(0, 1100).map(lambda hundredth: hundredth / 100),
     what=st.sampled_from(ACTS),
     which=st.integers(0, 5),
-    size=st.sampled_from((0.1, 0.5, 1.0, 3.0, 6.0)),
+    size=st.sampled_from((0.1, 0.5, 1.0, 3.0, 6.0, 12.0)),
 )
 late = st.builds(
     DoneLate,

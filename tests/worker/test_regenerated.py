@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from services import redis_keys
 from services.answer_ids import answer_id_of
+from services.queue.jobs import AnswerJob
+from services.queue.runner import RetryLater
 from tests.worker.test_answering import until
 from webhook.regeneration import Regeneration
 
@@ -194,7 +198,7 @@ async def test_an_answer_on_the_screen_is_not_superseded_though_redis_forgot_its
 
 
 async def test_a_question_whose_answer_is_on_the_screen_is_not_covered_by_a_later_one(workshop: Workshop) -> None:
-    """Its worker is gone and so is its place in the line; its answer still ends by itself."""
+    """Its worker is gone and so is its place in the line; its answer still ends by itself, and before the other."""
     conversation_id = workshop.conversation()
     first = workshop.ask("One?", conversation_id)
     workshop.directus.put(
@@ -206,10 +210,14 @@ async def test_a_question_whose_answer_is_on_the_screen_is_not_covered_by_a_late
         messageText="Half of",
         seq=3,
     )
+    await asyncio.sleep(0.05)
     second = workshop.ask("Two?", conversation_id)
-    await workshop.answer(second)
-    assert workshop.status_of(first) is None
+    with pytest.raises(RetryLater):
+        await workshop.answer(second)
+    assert (workshop.status_of(first), workshop.answer_to(second)) == (None, None)
+    assert await workshop.services.queue.due_in_s(AnswerJob(message_id=first)) is not None, "its turn was asked for"
     await workshop.answer(first)
+    await workshop.answer(second)
     rows = [workshop.answer_to(first), workshop.answer_to(second)]
     assert [(row or {}).get("status") for row in rows] == ["completed", "completed"]
     assert await workshop.redis.exists(redis_keys.conversation_lock(conversation_id)) == 0
