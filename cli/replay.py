@@ -54,6 +54,8 @@ def replay(*, message_id: str, prompts: str | None, live: bool, model: str | Non
         data(_as_json(recording, replayed, steps))
     else:
         _show(recording, replayed, steps)
+    if not replayed.is_comparable:
+        return 1  # what was asked for, a comparison, there is none
     return 1 if parted and not (prompts or live) else 0
 
 
@@ -125,13 +127,14 @@ def _embedder(recording: Recording, settings: Settings) -> Embedder | None:
 def _as_json(recording: Recording, replayed: Replay, steps: Sequence[Step]) -> dict[str, Any]:
     return {
         "message_id": recording.begun.message_id,
-        "same": all(step.is_same for step in steps),
+        "same": all(step.is_same for step in steps) if replayed.is_comparable else None,
         "compared": len(steps),
         "parts": [{"step": step.name, "diff": step.diff} for step in steps if not step.is_same],
         "then": recording.ending.text,
         "now": replayed.text,
         "unanswered": list(replayed.unanswered),
         "understood_again": replayed.understood_again,
+        "left_out": [{"read": read.asked, "bytes": read.left_out_bytes} for read in recording.left_out],
     }
 
 
@@ -139,7 +142,18 @@ def _show(recording: Recording, replayed: Replay, steps: Sequence[Step]) -> None
     parted = [step for step in steps if not step.is_same]
     if recording.ending.called_off:
         say(f"The turn was called off then ({recording.ending.called_off}); this is what it would have become.")
-    if not replayed.understood_again:
+    for read in recording.left_out:
+        say(f"Left out of the recording, being too large ({(read.left_out_bytes or 0) / 1000:,.1f} kB): {read.asked}")
+    if not replayed.is_comparable:
+        missing = "what was left out of its recording" if recording.left_out else "the embedder it used"
+        data(
+            "It can't be told whether they are the same: the turn ended before it had understood the question, and "
+            f"to do that again {missing} is missing."
+        )
+        return
+    if recording.left_out:
+        say("Its understanding is taken from the recording: what it read is not all there.")
+    elif not replayed.understood_again:
         say("Its understanding is taken from the recording: the embedder it used is not at hand without a network.")
     if not parted:
         data(f"The same, {len(steps)} steps compared.\n")

@@ -52,7 +52,9 @@ def compare(recording: Recording, replayed: Replay) -> list[Step]:
         )
     ]
     steps += _paired("tool call", [_call(each) for each in then.outcomes], [_call(each) for each in now.outcomes])
-    prompts = [_prompt(call.prompt) for call in recording.model_calls]
+    # Who takes the understanding from the recording asks no model for one.
+    calls = [call for call in recording.model_calls if replayed.understood_again or call.kind == "stream"]
+    prompts = [_prompt(call.prompt) for call in calls]
     steps += _paired("prompt", prompts, [_prompt(each) for each in replayed.prompts])
     steps.append(Step("degraded because", then.degraded_because or "", now.degraded_because or ""))
     steps.append(Step("answer", recording.ending.text, replayed.text))

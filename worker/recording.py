@@ -5,7 +5,8 @@ call of a model with its prompt and its reply, what understanding read of the co
 the answer. Settings are those that matter to an answer, by name; no key, token or address is among them.
 
 A recording holds what the conversation in Directus holds, and lapses after RECORD_TURNS_DAYS. It is written once,
-when the turn has ended, and failing to write it is told in the log and harms nothing.
+when the turn has ended, and failing to write it is told in the log and harms nothing. What is too large to be kept
+leaves a mark that says what it was and how large, so that a replay knows what it lacks.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import zlib
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from services import redis_keys
-from services.errors import ErleahError, ProviderError
+from services.errors import ErleahError, NotFoundError, ProviderError
 from services.llm.calls import AnswerEnd, Parsed, Prompt, StreamEvent, Switch, TextDelta
 from services.llm.chain import LanguageModel
 from services.logging import get_logger
@@ -54,11 +55,12 @@ __all__ = [
 log = get_logger(__name__)
 
 MAX_BYTES = 256 * 1024
-"""Compressed. A turn of the sample conference takes 1 to 25 kB (measured, six questions); a larger one is not kept."""
+"""Compressed. A turn of the sample conference takes 1 to 25 kB (measured, six questions); of a larger one what was
+read is left out, and if that does not do, all but its size."""
 MAX_UNPACKED_BYTES = 8 * 1024 * 1024
 """What a recording may unpack to: who can write to Redis must not be able to fill an operator's memory."""
 MAX_READ_BYTES = 128 * 1024
-"""Of one read: a conference's row with the times and rooms of 1,000 sessions."""
+"""Of one read: a conference's row with the times and rooms of 1,000 sessions. A larger one leaves its size."""
 PATIENCE_S = 1.0
 """The turn is over for its visitor; its worker slot does not wait longer for Redis."""
 COMPRESSION = 1
@@ -92,6 +94,8 @@ class Read(BaseModel):
 
     asked: str
     found: Any = None
+    left_out_bytes: int | None = None
+    """How large ``found`` was where it was too large to be kept; None where it is here."""
 
 
 class Ending(BaseModel):
@@ -121,6 +125,27 @@ class Recording(BaseModel):
     model_calls: list[ModelCall] = Field(default_factory=list)
     reads: list[Read] = Field(default_factory=list)
     ending: Ending = Field(default_factory=Ending)
+
+    @property
+    def left_out(self) -> list[Read]:
+        """What was read and is not here, for it was too large."""
+        return [read for read in self.reads if read.left_out_bytes is not None]
+
+    def without_reads(self) -> Recording:
+        """The same, of what was read the sizes alone."""
+        reads = [read if read.left_out_bytes else _left_out(read.asked, read.found) for read in self.reads]
+        return self.model_copy(update={"reads": reads})
+
+
+class _TooLarge(BaseModel):
+    """What is kept in place of a recording that is too large even without what was read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    too_large_bytes: int
+
+
+_KEPT: TypeAdapter[Recording | _TooLarge] = TypeAdapter(Recording | _TooLarge)
 
 
 class TurnRecorder:
@@ -166,13 +191,10 @@ class Recordings:
         self._ttl_s = days * DAY_S
 
     async def keep(self, take: Callable[[], Recording]) -> None:
-        """Write what ``take`` gives, if it is not too large; never raises, for the turn is not to blame."""
+        """Write what ``take`` gives, or that it was too large; never raises, for the turn is not to blame."""
         try:
             recording = take()
-            packed = zlib.compress(recording.model_dump_json().encode(), COMPRESSION)
-            if len(packed) > MAX_BYTES:
-                log.info("recording.too_large", bytes=len(packed))
-                return
+            packed = _packed(recording)
             async with asyncio.timeout(PATIENCE_S):
                 await self._write(recording.begun.message_id, packed)
         except (TimeoutError, ErleahError, RedisError, OSError) as error:
@@ -183,16 +205,22 @@ class Recordings:
     async def load(self, message_id: str) -> Recording | None:
         """The recording of the turn that answered this message, None if there is none that can be read.
 
-        Raises ServiceUnavailableError when Redis is away.
+        Raises ServiceUnavailableError when Redis is away, NotFoundError when it was too large to be kept.
         """
         packed: Any = await self._redis.get(redis_keys.recording(message_id))
         if packed is None:
             return None
         try:
-            return Recording.model_validate_json(zlib.decompressobj().decompress(packed, MAX_UNPACKED_BYTES))
+            kept = _KEPT.validate_json(zlib.decompressobj().decompress(packed, MAX_UNPACKED_BYTES))
         except (ValidationError, zlib.error):
             log.warning("recording.unreadable", message_id=message_id)
             return None
+        if isinstance(kept, _TooLarge):
+            raise NotFoundError(
+                f"the recording of this turn had {kept.too_large_bytes / 1000:,.0f} kB and was too large to be kept; "
+                "ask something shorter again, and replay that: erleah ask QUESTION"
+            )
+        return kept
 
     async def _write(self, message_id: str, packed: bytes) -> None:
         async with self._redis.pipeline(transaction=True) as pipe:
@@ -206,6 +234,19 @@ class Recordings:
                 pipe.delete(*(redis_keys.recording(each.decode()) for each in oldest))
                 pipe.zrem(redis_keys.RECORDINGS, *oldest)
                 await pipe.execute()
+
+
+def _packed(recording: Recording) -> bytes:
+    """As it lies in Redis: whole, else without what was read, else no more than how large it was."""
+    whole_bytes = 0
+    for each in (recording, recording.without_reads()):
+        plain = each.model_dump_json().encode()
+        whole_bytes = whole_bytes or len(plain)
+        packed = zlib.compress(plain, COMPRESSION)
+        if len(packed) <= MAX_BYTES and len(plain) <= MAX_UNPACKED_BYTES:
+            return packed
+        log.info("recording.too_large", bytes=len(packed), unpacked_bytes=len(plain))
+    return zlib.compress(_TooLarge(too_large_bytes=whole_bytes).model_dump_json().encode(), COMPRESSION)
 
 
 def prompt_record(prompt: Prompt) -> dict[str, Any]:
@@ -287,8 +328,17 @@ class _Reading:
         self._reads = reads
 
     def note(self, asked: str, found: Any) -> None:  # noqa: ANN401 - any JSON
-        if self._is_on() and len(to_json(found, fallback=str)) <= MAX_READ_BYTES:
-            self._reads[asked] = Read(asked=asked, found=found)
+        if self._is_on():
+            is_kept = _size(found) <= MAX_READ_BYTES
+            self._reads[asked] = Read(asked=asked, found=found) if is_kept else _left_out(asked, found)
+
+
+def _left_out(asked: str, found: Any) -> Read:  # noqa: ANN401 - any JSON
+    return Read(asked=asked, left_out_bytes=_size(found))
+
+
+def _size(found: Any) -> int:  # noqa: ANN401 - any JSON
+    return len(to_json(found, fallback=str))
 
 
 class _RecordingRedis:

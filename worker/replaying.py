@@ -2,7 +2,8 @@
 
 The models say what they said, the tools find what they found, understanding reads what it read, and the clock stands
 where it stood. Nothing is written, and nothing outside is asked, unless a real model is handed in (``live``). What
-was not recorded is not there: a model that would be asked something else does not answer.
+was not recorded is not there: a model that would be asked something else does not answer, and where something was
+too large to be recorded, the understanding that read it is not run again but taken from the recording.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Replay", "replay"]
 
 NOT_RECORDED = "this was not asked in the recorded turn"
+LEFT_OUT = "this was too large to be recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Replay:
 
     ``prompts`` are what the models were asked to write or to understand, in order; ``unanswered`` names the calls
     that had no recorded reply; ``understood_again`` is False where the understanding was taken from the recording.
+    ``is_comparable`` is False where that could neither be made again nor taken from there: then no difference says
+    anything of this version.
     """
 
     turn: Turn
@@ -55,6 +59,7 @@ class Replay:
     prompts: Sequence[dict[str, Any]]
     unanswered: Sequence[str]
     understood_again: bool
+    is_comparable: bool
 
 
 @dataclass
@@ -77,8 +82,9 @@ async def replay(  # noqa: PLR0913 - what is replayed, on what, and who answers
     """Run the turn again.
 
     ``embedder`` is one that needs no network and is the recorded one, else None: the understanding is then taken
-    from the recording. ``live`` answers what has no recorded reply. With ``is_other_model`` it writes in place of the
-    recorded model and is asked whatever that one was; only what the recorded fast model understood stays.
+    from the recording, as it is where something that it read was too large to be recorded. ``live`` answers what has
+    no recorded reply. With ``is_other_model`` it writes in place of the recorded model and is asked whatever that one
+    was; only what the recorded fast model understood stays.
     """
     asked, reads = _Asked(), _RecordedReads(recording)
     toolbox = Toolbox(
@@ -88,7 +94,7 @@ async def replay(  # noqa: PLR0913 - what is replayed, on what, and who answers
         index=cast("SearchIndex", None),  # only tools search, and theirs are played back
         embedder=cast("Embedder", embedder),
     )
-    understands_again = embedder is not None and await _starts(assistant, toolbox)
+    understands_again = embedder is not None and not recording.left_out and await _starts(assistant, toolbox)
     turn = recording.begun.model_copy(deep=True)
     turn.started_at = time.time()  # the time a turn may take is counted anew; the assistant's clock is ``turn.now``
     answer = _UnwrittenAnswer(turn)
@@ -101,7 +107,15 @@ async def replay(  # noqa: PLR0913 - what is replayed, on what, and who answers
         answer=answer,
     )
     await machine.run(turn, services, _save_nothing)
-    return Replay(turn, answer.text, answer.final or {}, asked.prompts, asked.unanswered, understands_again)
+    return Replay(
+        turn=turn,
+        text=answer.text,
+        final=answer.final or {},
+        prompts=asked.prompts,
+        unanswered=asked.unanswered,
+        understood_again=understands_again,
+        is_comparable=understands_again or recording.ended.understanding is not None,
+    )
 
 
 async def _starts(assistant: Assistant, toolbox: Toolbox) -> bool:
@@ -249,12 +263,15 @@ class _RecordedReads:
     """What understanding read, by what it asked; the rest of a store is away."""
 
     def __init__(self, recording: Recording) -> None:
-        self._reads = {read.asked: read.found for read in recording.reads}
+        self._reads = {read.asked: read for read in recording.reads}
 
     def found(self, service: str, asked: str) -> Any:  # noqa: ANN401 - any JSON
         if asked not in self._reads:
             raise ServiceUnavailableError(service, NOT_RECORDED)
-        return self._reads[asked]
+        read = self._reads[asked]
+        if read.left_out_bytes is not None:
+            raise ServiceUnavailableError(service, LEFT_OUT)
+        return read.found
 
 
 class _RecordedRedis:

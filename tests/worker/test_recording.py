@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import zlib
 from dataclasses import replace
@@ -18,7 +19,7 @@ from assistants.interface import ToolCall
 from cli import replay as replay_command
 from cli.main import main
 from services import redis_keys
-from services.errors import ProviderBrokenStreamError
+from services.errors import NotFoundError, ProviderBrokenStreamError
 from services.llm.calls import Parsed, TextDelta
 from services.llm.chain import LanguageModel
 from tests.worker.conference_workshop import conference_workshop
@@ -245,13 +246,77 @@ async def test_only_the_newest_recordings_are_kept(recorded: Workshop, monkeypat
     assert await recorded.redis.zcard(redis_keys.RECORDINGS) == 3
 
 
-async def test_what_is_too_large_is_not_kept(recorded: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A huge turn is answered like any other and leaves no recording."""
+async def test_of_a_turn_that_is_too_large_its_size_is_kept(
+    recorded: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A huge turn is answered like any other; who wants to replay it is told why that can't be."""
     monkeypatch.setattr(recording_module, "MAX_BYTES", 100)
     message_id = recorded.ask()
     await recorded.answer(message_id)
     assert recorded.status_of(message_id) == "answered"
-    assert not await recorded.redis.exists(redis_keys.recording(message_id))
+    assert len(await recorded.redis.get(redis_keys.recording(message_id)) or b"") < 100
+    with pytest.raises(NotFoundError, match=r"had [1-9]\d* kB and was too large to be kept"):
+        await load(recorded, message_id)
+
+
+async def test_a_turn_with_too_much_read_is_recorded_without_it(
+    recorded: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of reads that are too many together the sizes stay; the rest of the turn can still be replayed."""
+    message_id = recorded.ask("Where is the bar?")
+    await recorded.answer(message_id)
+    whole = await load(recorded, message_id)
+    halls = ["".join(uuid4().hex for _ in range(50)) for _ in range(20)]
+    whole.reads = [recording_module.Read(asked=f"directus halls {n}", found=hall) for n, hall in enumerate(halls)]
+    monkeypatch.setattr(recording_module, "MAX_BYTES", 5000)
+    await Recordings(recorded.redis, days=1).keep(lambda: whole)
+    recording = await load(recorded, message_id)
+    assert [(read.asked, read.found, read.left_out_bytes) for read in recording.left_out] == [
+        (f"directus halls {n}", None, 1602) for n in range(20)
+    ]
+    replayed = await replay(recording, recorded.assistant, recorded.services.settings, embedder=None)
+    assert replayed.is_comparable
+    assert [step.name for step in compare(recording, replayed) if not step.is_same] == []
+
+
+async def test_without_a_read_that_was_too_large_the_understanding_is_the_recorded_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is missing makes no difference between then and now: all that can be run again is, and is the same."""
+    monkeypatch.setattr(recording_module, "MAX_READ_BYTES", 100)
+    question = "something with replicas, and what breaks, for a beginner of it all"
+    async with conference_workshop(ROWS, Claude(["Go to Testing in anger."])) as workshop:
+        message_id = workshop.ask(question, workshop.conversation(conference_id=CONFERENCE))
+        await workshop.answer(message_id)
+        recording = await load(workshop, message_id)
+        replayed = await replay(
+            recording,
+            workshop.services.assistants["mini"],
+            workshop.services.settings,
+            embedder=workshop.services.toolbox.embedder,
+        )
+    assert [call.kind for call in recording.model_calls] == ["parse", "stream"]
+    left_out = {read.asked.split(" ")[1]: read.left_out_bytes or 0 for read in recording.left_out}
+    assert left_out["conferences"] > 100
+    assert not replayed.understood_again
+    assert replayed.is_comparable
+    assert [(step.name, step.diff) for step in compare(recording, replayed) if not step.is_same] == []
+
+
+async def test_a_turn_that_had_not_understood_yet_is_not_compared_without_what_it_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its understanding would have to be made anew, of what is not there: a difference would say nothing."""
+    monkeypatch.setattr(recording_module, "MAX_READ_BYTES", 100)
+    async with conference_workshop(ROWS, Claude(["Go to Testing in anger."])) as workshop:
+        message_id = workshop.ask("Which talks are about tests?", workshop.conversation(conference_id=CONFERENCE))
+        await workshop.answer(message_id)
+        recording = await load(workshop, message_id)
+        recording.ended.understanding = None
+        services = workshop.services
+        replayed = await replay(recording, services.assistants["mini"], services.settings, embedder=None)
+    assert recording.left_out
+    assert not replayed.is_comparable
 
 
 async def test_failing_to_record_harms_no_turn(recorded: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,6 +409,44 @@ class TestCommand:
         found = json.loads(capsys.readouterr().out)
         assert (found["same"], found["parts"], found["understood_again"]) == (True, [], True)
         assert found["then"] == found["now"] == "Go to Testing in anger."
+
+    @pytest.fixture
+    def bounded_id(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+        """A message of whose turn nothing that was read is recorded, for it was too large."""
+        monkeypatch.setattr(recording_module, "MAX_READ_BYTES", 100)
+        message_id: str = request.getfixturevalue("message_id")
+        return message_id
+
+    def test_says_what_was_too_large_to_be_recorded(self, bounded_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """What and how much; and that the rest is the same."""
+        assert main(["replay", bounded_id]) == 0
+        told = capsys.readouterr()
+        assert told.out.startswith("The same, ")
+        assert re.search(r"Left out of the recording, being too large \(0\.\d kB\): directus conferences ", told.err)
+        assert "what it read is not all there" in told.err
+        assert main(["replay", bounded_id, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["same"], found["understood_again"]) == (True, False)
+        assert {read["read"].split()[0] for read in found["left_out"]} >= {"directus"}
+        assert all(read["bytes"] > 100 for read in found["left_out"])
+
+    def test_claims_nothing_where_what_is_missing_is_wanted(
+        self, bounded_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither the same nor another result, and exit code 1, for nothing was compared."""
+        load_whole = Recordings.load
+
+        async def called_off_early(self: Recordings, message_id: str) -> Recording | None:
+            recording = await load_whole(self, message_id)
+            assert recording is not None
+            recording.ended.understanding = None
+            return recording
+
+        monkeypatch.setattr(Recordings, "load", called_off_early)
+        assert main(["replay", bounded_id]) == 1
+        assert capsys.readouterr().out.startswith("It can't be told whether they are the same")
+        assert main(["replay", bounded_id, "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["same"] is None
 
     @pytest.mark.usefixtures("message_id")
     def test_an_unknown_message_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
