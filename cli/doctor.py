@@ -18,13 +18,14 @@ from services.directus.client import Directus
 from services.embeddings.factory import make_embedder
 from services.errors import ErleahError, ServiceUnavailableError
 from services.llm.chain import make_language_model
+from services.llm.prices import DEAREST, is_price_known
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import Queue
 from services.redis import check_redis, connect_redis
 from services.vectors import Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from services.settings import Settings
 
@@ -193,7 +194,20 @@ async def _models(settings: Settings) -> str:
         await model.aclose()
     if not model.has_model:
         return "none has a key: answers come from templates (set ANTHROPIC_API_KEY for better ones)"
-    return " → ".join(names) + " (keys are not tried here: that would cost)"
+    return " → ".join(names) + f" (keys are not tried here: that would cost){_unpriced(settings, names)}"
+
+
+def _unpriced(settings: Settings, providers: Sequence[str]) -> str:
+    """Which models cost nobody knows what; "" where there is none."""
+    used = {
+        "anthropic": (settings.anthropic_model, settings.anthropic_fast_model),
+        "openai": (settings.openai_model,),
+    }
+    models = [model for name in providers for model in used.get(name, ()) if not is_price_known(model)]
+    if not models:
+        return ""
+    counted = f"${DEAREST.input:g} a million tokens in, ${DEAREST.output:g} out"
+    return f"; no price is known of {', '.join(models)}: counted as the dearest known one ({counted})"
 
 
 def _open_directus(settings: Settings) -> Directus:

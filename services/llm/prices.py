@@ -3,6 +3,9 @@
 Anthropic: the model pages under platform.claude.com/docs/en/models, read in November 2026. (Two
 price trackers report that Sonnet 5.5's cache reads were cut to $0.10 on 2026-10-07; the model page
 says $0.20, and the dearer figure is used.) OpenAI: openai.com/api/pricing, gpt-4o-mini as of 2026.
+
+A model that is not among them counts as the dearest that is, so that a budget of money holds for it too: told too
+much, an operator names a higher budget; told nothing, he would read it off a bill.
 """
 
 from __future__ import annotations
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from services.llm.calls import Prompt
 
 __all__ = [
+    "DEAREST",
     "PRICES",
     "Price",
     "estimated_usage",
+    "is_price_known",
     "output_room",
     "price_of",
     "prompt_tokens",
@@ -74,25 +79,49 @@ PRICES: Mapping[str, Price] = {
     "gpt-4o-mini": Price(0.15, 0.60, cache_read=0.075, cache_write=0.15),
 }
 
-_DATE_SUFFIX = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
+_EACH = [each for price in PRICES.values() for each in (price, price.long_prompt) if each is not None]
+
+DEAREST = Price(
+    max(each.input for each in _EACH),
+    max(each.output for each in _EACH),
+    cache_read=max(each.cache_read for each in _EACH),
+    cache_write=max(each.cache_write for each in _EACH),
+)
+"""What an unknown model counts as: of each kind of token the dearest known price."""
+
+_VERSION = re.compile(r"([-@](\d{8}|\d{4}-\d{2}-\d{2})|-latest)$")
+"""``gpt-4o-mini-2024-07-18``, ``claude-sonnet-5-5@20261001``: the same model at the same price. Another number or
+word at the end (``gpt-4o-mini-audio``) is another model."""
 
 
-def price_of(model: str) -> Price | None:
-    """The list price of a model, dated names included; None when unknown, which is logged once a model."""
-    price = PRICES.get(_DATE_SUFFIX.sub("", model))
+def price_of(model: str) -> Price:
+    """The list price of a model; DEAREST when unknown, which is logged once a model.
+
+    A name may have the maker before it (``anthropic/claude-sonnet-5-5``) and a date or ``latest`` behind.
+    """
+    price = PRICES.get(_name_of(model))
     if price is None:
         _say_unknown(model)
+        return DEAREST
     return price
+
+
+def is_price_known(model: str) -> bool:
+    """Whether ``price_of`` has the model's own price; says nothing to the log."""
+    return _name_of(model) in PRICES
+
+
+def _name_of(model: str) -> str:
+    return _VERSION.sub("", model.rsplit("/", 1)[-1])
 
 
 def usage_of(model: str, *, fresh: int, output: int, written: int = 0, read: int = 0) -> Usage:
     """The usage of one call to ``model``.
 
     ``fresh``, ``written`` and ``read`` are the prompt's tokens that the cache did not know, was given
-    and had; the first two make ``input_tokens``. An unknown model costs 0.
+    and had; the first two make ``input_tokens``. An unknown model costs what the dearest known one does.
     """
-    price = price_of(model)
-    cost = 0.0 if price is None else price.cost_usd(fresh=fresh, written=written, read=read, output=output)
+    cost = price_of(model).cost_usd(fresh=fresh, written=written, read=read, output=output)
     return Usage(fresh + written, output, read, cost)
 
 
@@ -118,9 +147,7 @@ def output_room(provider: str, model: str, prompt: Prompt, *, at_most: int) -> i
         return at_most
     asked = estimated_usage(model, prompt)
     room = prompt.budget.tokens - asked.input_tokens
-    price = price_of(model)
-    if price is not None:
-        room = min(room, int((prompt.budget.cost_usd - asked.cost_usd) * _MILLION / price.output))
+    room = min(room, int((prompt.budget.cost_usd - asked.cost_usd) * _MILLION / price_of(model).output))
     if room < _LEAST_OUTPUT:
         raise ProviderOverBudgetError(provider, f"what is left of the turn's budget pays no answer of {provider}")
     return min(room, at_most)
@@ -139,4 +166,9 @@ def tokens_in(characters: int) -> int:
 
 @lru_cache(maxsize=256)
 def _say_unknown(model: str) -> None:
-    get_logger(__name__).warning("model_price_unknown", model=model, counted_as_usd=0)
+    get_logger(__name__).warning(
+        "model_price_unknown",
+        model=model,
+        counted_as=f"${DEAREST.input:g} a million tokens in, ${DEAREST.output:g} out: the dearest price known",
+        what="its costs are a bound; TURN_MAX_COST_USD and TURN_MAX_TOKENS say what a turn may use",
+    )

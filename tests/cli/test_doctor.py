@@ -113,6 +113,29 @@ def test_a_real_installation_is_not_told_of_the_demo_beside_it(
     assert "OPENAI_API_KEY is required" in said
 
 
+def test_a_model_without_a_known_price_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what it counts as, and nothing is wrong with that; of a provider that is not asked nothing is said."""
+    for name, value in (
+        ("DIRECTUS_API_KEY", "own"),
+        ("DIRECTUS_WEBHOOK_SECRET", "own"),
+        ("REDIS_URL", "unix:///no"),
+        ("EMBEDDING_PROVIDER", "local"),
+        ("ANTHROPIC_API_KEY", "sk-ant-of-nobody"),
+        ("ANTHROPIC_FAST_MODEL", "claude-unheard-of"),
+        ("OPENAI_MODEL", "gpt-unheard-of"),
+    ):
+        monkeypatch.setenv(name, value)
+    ok, said = findings(capsys)["models"]
+    assert ok
+    assert said.startswith("anthropic → offline (")
+    assert "no price is known of claude-unheard-of: counted as the dearest known one ($4 a million tokens in" in said
+    assert "gpt-unheard-of" not in said
+    monkeypatch.delenv("ANTHROPIC_FAST_MODEL")
+    assert "price" not in findings(capsys)["models"][1]
+
+
 def test_a_proxy_stands_not_between_the_doctor_and_a_receiver(
     receiver: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
