@@ -119,7 +119,8 @@ def _embedder(recording: Recording, settings: Settings) -> Embedder | None:
     if not is_same or settings.embedding_provider not in IN_PROCESS:
         return None
     try:
-        return make_embedder(settings)
+        # A model that was never fetched here is none that works without a network: nothing waits for its download.
+        return make_embedder(settings, may_download=False)
     except ErleahError:
         return None
 

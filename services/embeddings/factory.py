@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["make_embedder"]
 
 
-def make_embedder(settings: Settings) -> Embedder:
+def make_embedder(settings: Settings, *, may_download: bool = True) -> Embedder:
     """Make the embedder of EMBEDDING_PROVIDER; models are loaded at their first use, keys are not tried.
 
     EMBEDDING_MODEL left at its default, which is OpenAI's, means the provider's own default model;
-    ``local`` has one model only, and it and ``fastembed`` know their dimensions themselves.
+    ``local`` has one model only, and it and ``fastembed`` know their dimensions themselves. Without
+    ``may_download`` a model that is not on this machine is not fetched: its first use fails at once.
     Raises ConfigurationError: a missing key, an unknown model, a folder that lacks a file,
     an extra that is not installed.
     """
@@ -39,7 +40,7 @@ def make_embedder(settings: Settings) -> Embedder:
 
             chosen = settings.embedding_model != Settings.model_fields["embedding_model"].default
             model = settings.embedding_model if chosen else DEFAULT_MODEL
-            return FastembedEmbedder(model, settings.embedding_model_path)
+            return FastembedEmbedder(model, settings.embedding_model_path, may_download=may_download)
         case "openai":
             from services.embeddings.openai import OpenAIEmbedder  # noqa: PLC0415 - see above
 

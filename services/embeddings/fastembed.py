@@ -39,14 +39,18 @@ class FastembedEmbedder:
 
     With ``model_path`` the model of that folder (mean pooling, normalised: what sentence-transformers
     exports) and no download; its identity carries a hash of the weights, so that another model in the
-    same folder is noticed. Without, the named model of fastembed's list, downloaded once.
+    same folder is noticed. Without, the named model of fastembed's list, downloaded once, or with
+    ``may_download`` False taken from where an earlier download has left it, without asking the network.
     """
 
     family = "fastembed"
 
-    def __init__(self, model: str = DEFAULT_MODEL, model_path: Path | None = None) -> None:
+    def __init__(
+        self, model: str = DEFAULT_MODEL, model_path: Path | None = None, *, may_download: bool = True
+    ) -> None:
         self._name = model
         self._path = model_path
+        self._may_download = may_download
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed-fastembed")
         self._model: Any = None  # fastembed's types are incomplete
         self._failed_at = float("-inf")
@@ -96,7 +100,7 @@ class FastembedEmbedder:
     def _load_named(self) -> Any:  # noqa: ANN401 - fastembed's types are incomplete
         from fastembed import TextEmbedding  # noqa: PLC0415 - 0.5 s of imports that the other embedders do without
 
-        return TextEmbedding(model_name=self._name)
+        return TextEmbedding(model_name=self._name, local_files_only=not self._may_download)
 
     def _load_folder(self) -> Any:  # noqa: ANN401 - fastembed's types are incomplete
         from fastembed import TextEmbedding  # noqa: PLC0415 - as above
@@ -118,8 +122,9 @@ class FastembedEmbedder:
     def _how_to_get_it(self) -> str:
         if self._path is not None:
             return f"the model in EMBEDDING_MODEL_PATH={self._path} could not be loaded; it wants {_wanted_files()}"
+        tried = "could not be downloaded" if self._may_download else "is not downloaded here"
         return (
-            f"the embedding model {self._name} is not on this machine and could not be downloaded; allow the download, "
+            f"the embedding model {self._name} is not on this machine and {tried}; allow the download, "
             f"set EMBEDDING_MODEL_PATH to a folder with {_wanted_files()}, or set EMBEDDING_PROVIDER=local"
         )
 

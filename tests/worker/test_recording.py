@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 import shutil
+import socket
+import time
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -402,6 +404,57 @@ class TestCommand:
         shown = capsys.readouterr().out
         assert shown.startswith("The same, ")
         assert "Go to Testing in anger." in shown
+
+    @pytest.fixture
+    def calls_outside(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        """The network is cut: each try to look up a name or to connect fails, and is in here."""
+        tried: list[object] = []
+
+        def refuse(*called: object, **_: object) -> None:
+            tried.append(called)
+            raise OSError("the network is cut")
+
+        for name in ("connect", "connect_ex"):
+            monkeypatch.setattr(socket.socket, name, refuse)
+        monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        return tried
+
+    def test_asks_no_network_though_its_embedder_would_be_downloaded(
+        self,
+        message_id: str,
+        calls_outside: list[object],
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """With fastembed and no model on this machine: the understanding is the recorded one, all else is run again."""
+        load_as_it_was = Recordings.load
+
+        async def by_fastembed(self: Recordings, message_id: str) -> Recording | None:
+            recording = await load_as_it_was(self, message_id)
+            assert recording is not None
+            recording.settings["embedding_provider"] = "fastembed"
+            return recording
+
+        monkeypatch.setattr(Recordings, "load", by_fastembed)
+        monkeypatch.setenv("EMBEDDING_PROVIDER", "fastembed")
+        monkeypatch.setenv("FASTEMBED_CACHE_PATH", str(tmp_path / "empty"))
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        begun = time.monotonic()
+        assert main(["replay", message_id, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["same"], found["understood_again"]) == (True, False)
+        assert calls_outside == []
+        assert time.monotonic() - begun < 20, "and waits for nothing: fastembed alone would try for 40 s"
+
+    def test_asks_no_network_with_an_embedder_that_is_here(
+        self, message_id: str, calls_outside: list[object], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The understanding is run again, too."""
+        assert main(["replay", message_id, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["same"], found["understood_again"]) == (True, True)
+        assert calls_outside == []
 
     def test_gives_json(self, message_id: str, capsys: pytest.CaptureFixture[str]) -> None:
         """One object, for a machine."""
