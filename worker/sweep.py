@@ -51,6 +51,9 @@ YOUNGER_THAN = timedelta(days=1)
 PAGE = 200
 PAGES_AT_MOST = 10
 """In a backlog of thousands the first of them are asked for already; the rest has its turn when those are answered."""
+QUESTIONS = 500
+"""User messages in one read, of the conversations whose answers are looked at. A page of live answers has its questions
+among the newest of these, so one read does, however long the conversations are."""
 
 
 class Sweep:
@@ -120,7 +123,7 @@ class Sweep:
             async for questions in self._pages(_unanswered(now), ["id", "conversation_id"], lock):
                 asked += await self._ask_again(questions)
             async for strays in self._pages(_streaming(now), ["id", "conversation_id"], lock):
-                asked_here, ended_here = await self._resolve(strays, now)
+                asked_here, ended_here = await self._resolve(strays, now, lock)
                 asked, ended = asked + asked_here, ended + ended_here
         finally:
             self._metrics.count("erleah_swept", asked, kind="unanswered")
@@ -148,13 +151,13 @@ class Sweep:
         lost = [row["id"] for row in questions if row["id"] not in held | waiting]
         return sum([await self._queue.enqueue(AnswerJob(message_id=message_id)) for message_id in lost])
 
-    async def _resolve(self, strays: Sequence[Row], now: datetime) -> tuple[int, int]:
+    async def _resolve(self, strays: Sequence[Row], now: datetime, lock: RedisLock) -> tuple[int, int]:
         """Ask again for the turns whose answer is still wanted, end the other answers; how many of each.
 
         The questions are read after the answers: a turn that begins or ends between the two writes both rows at once,
         so an answer whose question counts as answered by now is either a stray or has just ended, and the write looks.
         """
-        questions = await self._questions_of(strays)
+        questions = await self._questions_of(strays, lock)
         held = await self._leases.held_among([question["id"] for question in questions.values()])
         wanted: list[Row] = []
         left_over: list[str] = []
@@ -171,18 +174,37 @@ class Sweep:
         asked = await self._ask_again(wanted)
         return asked, await self._end(left_over) + await self._take_away(covered)
 
-    async def _questions_of(self, answers: Sequence[Row]) -> dict[str, Row]:
-        """By the answer's id, the question it belongs to, as far as there is one."""
-        conversations = sorted({row["conversation_id"] for row in answers if row["conversation_id"]})
-        if not conversations:
-            return {}
-        questions = await self._directus.read_items(
+    async def _questions_of(self, answers: Sequence[Row], lock: RedisLock) -> dict[str, Row]:
+        """By the answer's id, the question it belongs to, as far as there is one.
+
+        An answer's id is worked out from its question's and never the other way round, so the questions are looked
+        through: the newest of all these conversations, then, for an answer that has none among them, each page of its
+        own conversation. Only an answer whose question is gone takes all of those, and it is ended here and now.
+        """
+        homes = {answer["id"]: answer["conversation_id"] for answer in answers if answer["conversation_id"]}
+        found: dict[str, Row] = {}
+        if homes:
+            rows = await self._newest_questions(sorted(set(homes.values())), 1, lock)
+            found = _by_answer(rows)
+        for answer_id, conversation_id in homes.items():
+            page, is_last = 0, False
+            while answer_id not in found and not is_last:
+                page += 1
+                rows = await self._newest_questions([conversation_id], page, lock)
+                found |= _by_answer(rows)
+                is_last = len(rows) < QUESTIONS
+        return found
+
+    async def _newest_questions(self, conversations: Sequence[str], page: int, lock: RedisLock) -> list[Row]:
+        await lock.reacquire()
+        return await self._directus.read_items(
             "messages",
             filter={"_and": [{"conversation_id": {"_in": conversations}}, {"role": {"_eq": "user"}}]},
             fields=["id", "status", "conversation_id", "date_created", "metadata"],
-            limit=-1,
+            sort=["-date_created", "id"],
+            limit=QUESTIONS,
+            page=page,
         )
-        return {answer_id_of(row["id"]): row for row in questions}
 
     async def _take_away(self, answer_ids: list[str]) -> int:
         """Delete answers that were begun, or made late, for messages that another answer covers."""
@@ -195,6 +217,10 @@ class Sweep:
             return 0
         streaming = {"_and": [{"id": {"_in": answer_ids}}, {"status": {"_eq": "streaming"}}]}
         return len(await self._directus.update_where("messages", streaming, {"status": "failed", "outcome": "error"}))
+
+
+def _by_answer(questions: Sequence[Row]) -> dict[str, Row]:
+    return {answer_id_of(row["id"]): row for row in questions}
 
 
 def _unanswered(now: datetime) -> Filter:

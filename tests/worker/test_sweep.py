@@ -178,9 +178,9 @@ async def test_an_answer_that_ends_while_the_sweep_looks_is_not_overwritten(
     one = sweep_of(workshop)
     read = one._questions_of
 
-    async def meanwhile(answers: Any) -> Any:  # noqa: ANN401 - rows
+    async def meanwhile(*wanted: Any) -> Any:  # noqa: ANN401 - rows
         await turn
-        return await read(answers)
+        return await read(*wanted)
 
     monkeypatch.setattr(one, "_questions_of", meanwhile)
     assert await one.sweep_alone() == 0
@@ -238,6 +238,97 @@ async def test_a_sweeper_that_was_overtaken_sweeps_no_further(workshop: Workshop
     with pytest.raises(LockNotOwnedError):
         await one.sweep_alone()
     assert await workshop.redis.get(redis_keys.SWEEP_LOCK) == b"another"
+
+
+def watch_reads(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """For each read of rows from now on, how many were asked for and how many came."""
+    directus: Any = workshop.services.directus
+    read = directus.read_items
+    reads: list[tuple[int, int]] = []
+
+    async def watched(*wanted: Any, **rest: Any) -> Any:  # noqa: ANN401 - a query
+        rows = await read(*wanted, **rest)
+        reads.append((rest["limit"], len(rows)))
+        return rows
+
+    monkeypatch.setattr(directus, "read_items", watched)
+    return reads
+
+
+def long_conversation(workshop: Workshop, questions: int) -> list[str]:
+    """The ids of its answered questions, the oldest first, an hour apart."""
+    conversation_id = workshop.conversation()
+    asked = [workshop.ask(f"{number}?", conversation_id, status="answered") for number in range(questions)]
+    for number, message_id in enumerate(asked):
+        make_old(workshop, message_id, days=(questions - number) / 24)
+    return asked
+
+
+async def test_a_long_conversation_is_not_read_for_its_newest_answer(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many questions it has had, each read is bounded, and one of them is enough for live answers."""
+    monkeypatch.setattr(sweeping, "QUESTIONS", 5)
+    for _ in range(3):
+        stray(workshop, long_conversation(workshop, 40)[-1])
+    reads = watch_reads(workshop, monkeypatch)
+    assert await sweep(workshop) == 3
+    assert all(0 < limit <= sweeping.PAGE for limit, _ in reads)
+    assert [came for _, came in reads] == [0, 3, 5], "the unanswered, the strays, the newest questions"
+
+
+async def test_the_question_of_a_stray_is_found_however_far_back_it_is(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for anew at the other end of a long conversation: its turn is wanted, and its answer not ended."""
+    monkeypatch.setattr(sweeping, "QUESTIONS", 5)
+    asked = long_conversation(workshop, 23)
+    again = datetime.fromtimestamp(time.time(), UTC).isoformat()
+    row = workshop.directus.tables.rows["messages"][asked[0]]
+    row.update(status=None, metadata={"asked_again_at": again})
+    for each in (asked[0], asked[7], asked[22]):
+        stray(workshop, each)
+    assert await sweep(workshop) == 3
+    status = {each: (workshop.answer_to(each) or {})["status"] for each in (asked[0], asked[7], asked[22])}
+    assert status == {asked[0]: "streaming", asked[7]: "failed", asked[22]: "failed"}
+    assert await waiting_jobs(workshop) == 1
+
+
+async def test_a_stray_whose_question_is_gone_from_a_long_conversation_is_ended_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its conversation is looked through for it, page by page, and at the next sweep nothing is."""
+    monkeypatch.setattr(sweeping, "QUESTIONS", 5)
+    asked = long_conversation(workshop, 23)
+    stray(workshop, asked[11])
+    await workshop.services.directus.delete_items("messages", [asked[11]])
+    reads = watch_reads(workshop, monkeypatch)
+    assert await sweep(workshop) == 1
+    assert workshop.directus.row("messages", answer_id_of(asked[11]))["status"] == "failed"
+    assert [came for _, came in reads] == [0, 1, 5, 5, 5, 5, 5, 2]
+    reads.clear()
+    assert await sweep(workshop) == 0
+    assert [came for _, came in reads] == [0, 0]
+
+
+async def test_a_sweeper_that_is_overtaken_while_it_looks_for_questions_ends_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "QUESTIONS", 5)
+    asked = long_conversation(workshop, 23)
+    stray(workshop, asked[0])
+    directus: Any = workshop.services.directus
+    read = directus.read_items
+
+    async def overtaken(*wanted: Any, **rest: Any) -> Any:  # noqa: ANN401 - a query
+        if rest["page"] == 3:
+            await workshop.redis.set(redis_keys.SWEEP_LOCK, "another")
+        return await read(*wanted, **rest)
+
+    monkeypatch.setattr(directus, "read_items", overtaken)
+    with pytest.raises(LockNotOwnedError):
+        await sweep_of(workshop).sweep_alone()
+    assert (workshop.answer_to(asked[0]) or {})["status"] == "streaming"
 
 
 async def test_an_outage_of_directus_puts_the_sweep_off(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
