@@ -1,17 +1,23 @@
 """One client's connection: uvicorn's, which ends when the head of a request does not come.
 
 uvicorn bounds the time between two requests, and nothing else. A client that says nothing, or half a
-head, holds its connection for as long as it likes, and each counts among those the receiver may have.
+head, holds its connection for as long as it likes, and each counts among those the receiver may have. Where these are
+all taken, the ones that wait for their clients are ended for new ones (webhook/room.py).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import asyncio
+
+    from uvicorn import Config
+    from uvicorn.server import ServerState
+
+    from webhook.room import Room
 
 __all__ = ["HEAD_TIMEOUT_S", "Connection"]
 
@@ -28,9 +34,23 @@ class Connection(H11Protocol):
 
     _clock: asyncio.TimerHandle | None = None
 
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        room: Room,
+    ) -> None:
+        """``room`` is the server's; the rest is uvicorn's."""
+        super().__init__(config, server_state, app_state, _loop)
+        self._room = room
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take a client, who has HEAD_TIMEOUT_S from now."""
         super().connection_made(transport)
+        self._room.make(self.connections)
         self._set_clock()
 
     def data_received(self, data: bytes) -> None:
@@ -43,14 +63,38 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._set_clock()
 
+    def pause_writing(self) -> None:
+        """Wait until the client has read some of its answer."""
+        super().pause_writing()
+        self._set_clock()
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        super().resume_writing()
+        self._set_clock()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client and the clock."""
         super().connection_lost(exc)
         self._stop_clock()
+        self._room.is_served(self)
+
+    def abort(self) -> None:
+        """End the connection, whatever was still to be read or written."""
+        # Without a 408: a browser that opened a connection ahead of need would take it for the answer to
+        # its next request. And not by close(), which waits until the client has read what it was sent.
+        self.transport.abort()
 
     def _set_clock(self) -> None:
-        """Let the clock run if the client owes something, from when it began to."""
+        """Let the clock run if the client owes a head, from when it began to; say in the room what it is at."""
         running = self.cycle is not None and not self.cycle.response_complete
+        is_served = running and not (self.cycle.more_body or self.flow.write_paused)
+        if is_served or self not in self.connections:
+            self._room.is_served(self)
+        elif not running and self._is_between_requests() and not self.transport.is_closing():
+            self._room.idles(self)
+        else:
+            self._room.owes(self)
         if running or self.transport.is_closing():
             self._stop_clock()
         elif self._is_between_requests():
@@ -76,8 +120,6 @@ class Connection(H11Protocol):
             self._clock = None
 
     def _give_up(self) -> None:
-        # Without a 408: a browser that opened a connection ahead of need would take it for the answer to
-        # its next request. And not by close(), which waits until the client has read what it was sent.
         self._clock = None
         if not self.transport.is_closing():
-            self.transport.abort()
+            self.abort()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
+from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +14,7 @@ import uvicorn
 
 from services.errors import ConfigurationError
 from webhook.connection import Connection
+from webhook.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +31,14 @@ KEEP_ALIVE_S: Final = 65
 who closes first must not be the server, or a hook sent in that moment is lost."""
 
 MAX_CONNECTIONS: Final = 2000
-"""Beyond it the server answers 503; about 40 KB each, and far more than one process can serve at once."""
+"""Beyond it connections that wait for their clients are ended, and if all are being served it answers 503; about 40 KB
+each, and far more than one process can serve at once."""
+
+KEPT_FREE: Final = 10
+"""One in so many: a request whose client was let go ends a moment later, and counts until then."""
+
+OTHER_FILES: Final = 200
+"""Files of the process that are no clients: connections to Redis, Directus and Qdrant, the log, Python's own."""
 
 MAX_HEADER_BYTES: Final = 32 * 1024
 """All headers together; a token has 300 to 4,096 characters."""
@@ -70,9 +80,11 @@ async def serve(
     ``proxies`` are the addresses and networks that may say in X-Forwarded-For who the client is; ``*`` is anyone.
     Takes no signals, so it can stand beside other tasks. Closes the listener.
     """
+    at_most = _connections_at_most()
+    room = Room(at_most - at_most // KEPT_FREE)
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=partial(Connection, room=room),  # type: ignore[arg-type]  # it is called, as a class would be
         ws="none",
         lifespan="off",  # what the app needs was opened before it, and is closed after it
         log_config=None,  # services/logging.py has set the loggers up
@@ -81,7 +93,7 @@ async def serve(
         forwarded_allow_ips=[*_as_peers(proxies)],  # given always: uvicorn would look into the environment by itself
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
-        limit_concurrency=MAX_CONNECTIONS,
+        limit_concurrency=at_most,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
     server = _Server(config, on_ready)
@@ -93,6 +105,19 @@ async def serve(
         server.should_exit = True
         stopping.cancel()
         await asyncio.shield(serving)
+
+
+def _connections_at_most() -> int:
+    """MAX_CONNECTIONS, or as many as the limit of open files has room for, which is raised as far as is allowed.
+
+    It is 1,024 where nobody has set it (systemd, most shells): beyond it no connection is accepted at all.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + OTHER_FILES
+    if resource.RLIM_INFINITY != soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(MAX_CONNECTIONS, soft - OTHER_FILES), 1)
 
 
 def _as_peers(proxies: Iterable[str]) -> Iterator[str]:

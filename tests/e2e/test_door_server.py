@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from cli.local_directus import free_port
 from services.errors import ConfigurationError
 from services.settings import Settings
 from webhook.main import run_webhook
-from webhook.server import listen, serve
+from webhook.server import MAX_CONNECTIONS, listen, serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -243,3 +244,72 @@ def test_the_process_ends_well_on_sigterm_and_says_what_it_lacks_at_the_start() 
     lacking = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=15)  # noqa: S603 - our own command
     assert lacking.returncode == 1
     assert lacking.stderr.startswith(b"DIRECTUS_WEBHOOK_SECRET")
+
+
+def few_open_files() -> None:
+    """What a process may have open where nobody has set it: 1,024, and as many as it wants if it asks."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, most))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET /health/live HTTP/1.1\r\nHost: door\r\nX-Half", id="half a head"),
+        pytest.param(
+            HEAD.replace(b"message-created", b"content-changed")
+            + b"X-Erleah-Secret: %(s)b\r\nContent-Length: 9\r\n\r\n",
+            id="no body",
+        ),
+    ],
+)
+def test_one_client_with_thousands_of_connections_keeps_nobody_out(said: bytes, tmp_path: Path) -> None:
+    """It opens more than the receiver takes, and goes on opening: every request of others is answered, and soon."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != most < 6000:
+        pytest.skip("this process may not have as many files open")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (6000, most))
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DIRECTUS_API_KEY": "key",
+        "DIRECTUS_WEBHOOK_SECRET": SECRET,
+        "WEBHOOK_PORT": str(port),
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+    }
+    command = [sys.executable, "-m", "webhook"]
+    held: list[socket.socket] = []
+
+    def hold(count: int) -> None:
+        for _ in range(count):
+            client = socket.create_connection(("127.0.0.1", port), timeout=5)
+            client.sendall(said.replace(b"%(s)b", SECRET.encode()))
+            held.append(client)
+
+    log = tmp_path / "log"  # no pipe: nobody reads it meanwhile, and a full one would stop the receiver
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=stderr, preexec_fn=few_open_files)  # noqa: S603, PLW1509 - our own command; nothing else runs here
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
+            assert http.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+        hold(MAX_CONNECTIONS + 100)
+        for _ in range(10):
+            hold(100)
+            answer = httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=3)
+            assert answer.status_code == 200
+        for each in held:  # else the stop waits for their bodies, 10 s
+            each.close()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+    finally:
+        for each in held:
+            each.close()
+        process.kill()
+        process.wait()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert process.returncode == 0
+    told = log.read_bytes()
+    assert told.count(b"receiver.crowded") == 1
+    assert b"Traceback" not in told
