@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.doctor_directus import look_at_flows, look_at_rights
 from cli.probe import alive
 from cli.running_demo import RunningDemo
 from cli.terminal import command_settings, data, mark, run
@@ -64,6 +65,8 @@ async def _examine(settings: Settings) -> list[Finding]:
         "settings": _settings,
         "directus": _directus,
         "collections": _collections,
+        "rights": _rights,
+        "flows": _flows,
         "redis": _redis,
         "workers": _workers,
         "receiver": _receiver,
@@ -117,6 +120,19 @@ async def _collections(settings: Settings) -> str:
     return f"all there; {conferences} conference{'' if conferences == 1 else 's'}" + (
         "" if conferences else " (load one: erleah load DIR)"
     )
+
+
+async def _rights(settings: Settings) -> str:
+    async with _open_directus(settings) as service:
+        return await look_at_rights(service)
+
+
+async def _flows(settings: Settings) -> str:
+    if settings.directus_admin_token is None:
+        return "not looked at: only administrators see them, and DIRECTUS_ADMIN_TOKEN is not set"
+    async with _open_directus(settings) as service:
+        admin = service.with_token(settings.directus_admin_token.get_secret_value())
+        return await look_at_flows(admin, service, settings)
 
 
 async def _redis(settings: Settings) -> str:
