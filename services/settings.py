@@ -1,6 +1,7 @@
 """Every setting of Erleah: one typed class, read from the environment, ``.env`` or a running demo.
 
-A bad value stops the start with a ``ConfigurationError`` that names the variable and what it wants.
+A bad value stops the start with a ``ConfigurationError`` that names the variable and what it wants; what a value must
+be beyond its type is in ``services/setting_problems.py``.
 """
 
 from __future__ import annotations
@@ -10,16 +11,13 @@ import re
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from pydantic import (
-    AnyHttpUrl,
     Field,
     SecretStr,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -27,48 +25,14 @@ from pydantic import (
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from services.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic_core import ErrorDetails
+from services.setting_problems import EMBEDDED, in_words, unreal
 
 __all__ = ["DEMO_ENV_FILE", "Environment", "Settings", "load_settings"]
 
 DEMO_ENV_FILE = Path(".erleah/demo.env")
 """Where a running ``erleah demo`` leaves its settings, relative to the working directory."""
 
-_MIN_SECRET_LENGTH: Final = 16
-"""Shorter secrets are refused in production: 16 random characters of base64 are 96 bits."""
-
-_MIN_DISTINCT: Final = 6
-"""Fewer different characters are a pattern: of 16 random hex digits, 4 in 100,000 have so few; of 48, none."""
-
-_PLACEHOLDERS: Final = re.compile(
-    r"(admin|api|change|default|demo|dev|directus|dummy|erleah|example|foo|bar|here|in|insert|it|key|local|me|my|"
-    r"pass|passwd|password|placeholder|please|prod|production|qdrant|replace|secret|some|sample|super|test|testing|"
-    r"this|to|token|top|value|webhook|with|word|your)+"
-)
-"""What nobody but a template chooses: a secret of nothing but these words, whatever stands between them."""
-
-_SECRETS: Final = ("directus_api_key", "directus_webhook_secret", "directus_admin_token", "qdrant_api_key")
-"""Those an installation makes for itself; what a provider of models hands out is its own to judge."""
-
-_ADDRESSES: Final = (
-    "directus_url",
-    "directus_public_url",
-    "webhook_public_url",
-    "qdrant_url",
-    "openai_base_url",
-    "anthropic_base_url",
-    "otel_exporter_otlp_endpoint",
-)
-_HTTP: Final = TypeAdapter(AnyHttpUrl)
-_HTTP_BEGINS: Final = re.compile(r"https?://[^/?#\s]")
-"""What AnyHttpUrl forgives and an HTTP client does not: ``http:host``, ``http:///host``, blanks around it."""
-
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_EMBEDDED: Final = "embedded://"
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -155,13 +119,13 @@ class Settings(BaseSettings):
     @field_validator("directus_url", "directus_public_url", "webhook_public_url", "qdrant_url")
     @classmethod
     def _without_trailing_slash(cls, value: str | None) -> str | None:
-        return value if value is None or value.startswith(_EMBEDDED) else value.rstrip("/")
+        return value if value is None or value.startswith(EMBEDDED) else value.rstrip("/")
 
     @field_validator("redis_url")
     @classmethod
     def _redis_address(cls, value: str) -> str:
         # A host left out (redis://) is this machine and no database is 0, as everywhere with Redis.
-        if value.startswith(_EMBEDDED):
+        if value.startswith(EMBEDDED):
             return value
         if not value.startswith(("redis://", "rediss://", "unix://")):
             msg = "wants redis://, rediss://, unix:// or embedded://"
@@ -256,9 +220,11 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - one value per
         settings = Settings(_env_file=env_files, **overrides)
     except ValidationError as error:
         # Never the value, which may be a secret.
-        problems = [_explain(problem) for problem in error.errors(include_input=False, include_url=False)]
+        problems = [
+            in_words(problem, Settings.model_fields) for problem in error.errors(include_input=False, include_url=False)
+        ]
     else:
-        problems = list(_unreal(settings))
+        problems = list(unreal(settings))
     if problems:
         way_out = "set it in the environment or in .env (see .env.example), then run: erleah doctor"
         raise ConfigurationError("; ".join([*problems, way_out]))
@@ -269,54 +235,6 @@ def _names_api_key(path: Path) -> bool:
     return bool(DotEnvSettingsSource(Settings, env_file=path).env_vars.get("directus_api_key"))
 
 
-def _is_weak(secret: str) -> bool:
-    """Whether a secret is short, of few different characters, or of placeholders alone."""
-    letters = re.sub(r"[^a-z]", "", secret.lower())
-    few = len(secret) < _MIN_SECRET_LENGTH or len(set(secret)) < _MIN_DISTINCT
-    return few or _PLACEHOLDERS.fullmatch(letters) is not None
-
-
-def _unreal(settings: Settings) -> Iterator[str]:
-    """What has its type and yet is of no use outside: an address without a host, an id no row can have, a weak secret.
-
-    Asked of what was read, not of every ``Settings``: a part may be handed some of its maker's own, whose
-    ids, addresses and secrets nothing outside ever sees.
-    """
-    for name in _ADDRESSES:
-        value = getattr(settings, name)
-        if value is None or (name == "qdrant_url" and value.startswith(_EMBEDDED)) or _is_address(value):
-            continue
-        example = Settings.model_fields[name].default or "https://example.com"
-        yield f"{name.upper()} wants an address that begins with http:// or https:// and names a host, e.g. {example}"
-    if not all(origin == "*" or _is_origin(origin) for origin in settings.cors_origins):
-        yield "CORS_ORIGINS wants origins with commas between, without a path, e.g. https://www.example.com"
-    conference_id = settings.default_conference_id
-    if conference_id is not None and not _is_row_id(conference_id):
-        yield f"DEFAULT_CONFERENCE_ID wants the UUID of a conference, as Directus shows it, e.g. {UUID(int=0)}"
-    for name, value in settings:
-        secret = value.get_secret_value() if isinstance(value, SecretStr) else None
-        if secret is not None and secret != (secret.strip() or None):
-            yield f"{name.upper()} wants a value without blanks around it"
-        elif secret is not None and settings.is_production and name in _SECRETS and _is_weak(secret):
-            yield (
-                f"{name.upper()} is too weak for production; wants at least {_MIN_SECRET_LENGTH} random characters, "
-                "neither the same few of them nor words like changeme (openssl rand -hex 24)"
-            )
-
-
-def _is_address(value: str) -> bool:
-    try:
-        _HTTP.validate_python(value)
-    except ValidationError:
-        return False
-    return _HTTP_BEGINS.match(value) is not None
-
-
-def _is_origin(value: str) -> bool:
-    parts = urlsplit(value) if _is_address(value) else None
-    return parts is not None and parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username)
-
-
 def _is_ip(value: str) -> bool:
     """Whether it is one address, or a network that begins with its own first address."""
     try:
@@ -324,42 +242,3 @@ def _is_ip(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_row_id(value: str) -> bool:
-    try:
-        return str(UUID(value)) == value  # another spelling is found in no index and in not every database
-    except ValueError:
-        return False
-
-
-def _explain(problem: ErrorDetails) -> str:
-    """One bad variable: its name and what it wants, in our words, with a value that would do."""
-    own_words = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return own_words
-    name = str(problem["loc"][0])
-    field = Settings.model_fields[name]
-    match problem["type"]:
-        case "missing":
-            return f"{name.upper()} is required"
-        case "value_error":
-            return f"{name.upper()} {own_words}"
-        case "literal_error" | "enum":
-            return f"{name.upper()} wants {problem['ctx']['expected'].replace(chr(39), '')}"
-        case kind if kind.startswith("bool"):
-            return f"{name.upper()} wants true or false"
-        case "string_too_short":
-            wanted = "a name"
-        case _ if field.annotation in (int, float):
-            wanted = ("a whole number" if field.annotation is int else "a number") + _range(field.metadata)
-        case _:
-            wanted = "another form"
-    return f"{name.upper()} wants {wanted}, e.g. {field.default}"
-
-
-def _range(constraints: list[Any]) -> str:
-    """The bounds of a number, as annotated_types has them."""
-    words = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
-    found = [f"{words[end]} {getattr(each, end)}" for each in constraints for end in words if hasattr(each, end)]
-    return f" {' '.join(found)}" if found else ""
