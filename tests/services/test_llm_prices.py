@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +11,8 @@ from structlog.testing import capture_logs
 from services.errors import ProviderOverBudgetError
 from services.llm.calls import Budget, ChatMessage, Prompt
 from services.llm.prices import DEAREST, PRICES, estimated_usage, is_price_known, output_room, usage_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_each_kind_of_token_has_its_own_price() -> None:
@@ -62,6 +65,13 @@ def test_an_unknown_model_is_told_once_with_what_it_is_counted_as() -> None:
     assert (line["event"], line["model"], line["log_level"]) == ("model_price_unknown", "llama-said-once", "warning")
     assert f"${DEAREST.output:g} out" in line["counted_as"]
     assert "TURN_MAX_COST_USD" in line["what"]
+
+
+@pytest.mark.parametrize("page", ["docs/operating.md", ".env.example"])
+def test_operators_read_what_an_unknown_model_counts_as(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert f"${DEAREST.input:g} a million tokens in" in text
+    assert f"${DEAREST.output:g} out" in text
 
 
 def test_a_budget_of_money_bounds_what_an_unknown_model_may_write() -> None:
