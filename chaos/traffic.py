@@ -177,6 +177,8 @@ class Traffic:
 
     def _see(self, rows: list[dict[str, Any]]) -> None:
         now = time.monotonic()
+        for gone in self._seen.keys() - {row["id"] for row in rows}:
+            del self._seen[gone]
         questions = {answer_id_of(message_id): each for message_id, each in self.asked.items()}
         for row in rows:
             seen = (row["status"], row["messageText"], row["seq"])

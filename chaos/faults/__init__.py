@@ -1,6 +1,6 @@
 """The faults, by what they strike."""
 
-from chaos.faults import deaths, delivery, late, outages, pauses, providers, visitors
+from chaos.faults import deaths, delivery, late, order, outages, pauses, providers, visitors
 
 __all__ = ["FAULTS"]
 
@@ -8,6 +8,7 @@ FAULTS = (
     *delivery.FAULTS,
     *deaths.FAULTS,
     *pauses.FAULTS,
+    *order.FAULTS,
     *outages.FAULTS,
     *late.FAULTS,
     *providers.FAULTS,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaos.answers import POINTS
 from chaos.fault import Fault
+from chaos.faults.order import told_in_order
 from chaos.model import TOKENS_PER_SECOND, Plan
 from services.answer_ids import answer_id_of
 from tests.e2e.visitor import Visitor
@@ -47,9 +48,7 @@ async def _burst(scene: Scene) -> None:
         scene.injected()
         for message_id in asked:
             await scene.traffic.ended(message_id)
-        ends = [scene.traffic.asked[message_id].ended_at or 0.0 for message_id in asked]
-        if ends != sorted(ends):
-            scene.broken("answers of one conversation came out of order")
+        told_in_order(scene, [asked])
         bursts.append(asked)
 
     async with asyncio.TaskGroup() as together:
@@ -80,14 +79,15 @@ async def _burst_and_kill(scene: Scene) -> None:
         conversation_id = await scene.traffic.conversation()
         first = await scene.traffic.ask(conversation_id)
         await scene.traffic.begun(first)
-        await scene.traffic.ask(conversation_id)
+        asked = [first, await scene.traffic.ask(conversation_id)]
         replica = await scene.house.holder(first)
         if replica is None:
             continue
         await asyncio.to_thread(replica.process.kill)
         scene.injected(mark=True)
-        await scene.traffic.ask(conversation_id)
+        asked.append(await scene.traffic.ask(conversation_id))
         await scene.traffic.settled(30)
+        told_in_order(scene, [asked])
         statuses = [row["status"] for row in await scene.traffic.rows() if row["role"] == "assistant"]
         if "failed" in statuses:
             scene.broken("an answer that had begun to show was given up")
