@@ -151,6 +151,8 @@ class Story:
 
     @property
     def is_settled(self) -> bool:
+        if any(len(worker.services.watch) for worker in self.world.workers if worker.is_running):
+            return False  # also where the rows look ended: an attempt before may have ended them, and been late
         rows = self.world.directus.rows("messages")
         return not any(
             (row["role"] == "user" and row["status"] not in {"answered", "superseded"}) or row["status"] == "streaming"

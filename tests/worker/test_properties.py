@@ -95,6 +95,15 @@ half = settings(
         late=(DoneLate(at=8.72, times=1, after_s=10.0),),
     )
 )
+@example(
+    # The only worker is away for longer than the line holds, with an answer on the screen, and the visitor asks again.
+    case=Case(
+        seed=1,
+        workers=1,
+        asked=(Asked(0, 1.0, 0.0), Asked(0, 3.0, 0.05)),
+        befalls=(Befalls(1.6, "kill", 0, 12.0),),
+    )
+)
 def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
     """Every message gets exactly one whole answer, in order, never revived, never left streaming."""
     run(case)
@@ -117,6 +126,36 @@ def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
             Befalls(at=7.17, what="redeliver", which=0, size=0.1),
             Befalls(at=2.68, what="redis away for one", which=1, size=6.0),
         ),
+    )
+)
+@example(
+    # An attempt's last write comes when another goes on: the rows look ended while that one writes on.
+    case=Case(
+        seed=842,
+        workers=2,
+        asked=(Asked(conversation=0, at=9.0, hook_after=0.0, faults=(("busy", 5), ("busy", 1))),),
+        befalls=(
+            Befalls(at=0.17, what="pause", which=0, size=12.0),
+            Befalls(at=9.77, what="pause", which=1, size=12.0),
+        ),
+    )
+)
+@example(
+    # Directus is away for longer than the line holds, as two questions come: the first was answered twice.
+    case=Case(
+        seed=7,
+        workers=2,
+        asked=(Asked(0, 1.0, 0.0), Asked(0, 1.05, 0.0)),
+        befalls=(Befalls(1.07, "directus away", 0, 11.0),),
+    )
+)
+@example(
+    # A creation arrives from a worker that stood still, for a question that another one's answer covers by then.
+    case=Case(
+        seed=4,
+        workers=2,
+        asked=(Asked(0, 1.0, 0.0), Asked(0, 4.3, 0.0)),
+        befalls=(Befalls(1.09, "pause", 0, 3.0),),
     )
 )
 def test_several_workers_keep_every_promise_whatever_befalls(case: Case) -> None:
