@@ -105,8 +105,10 @@ class Regeneration:
         Raises HTTPException 409 where no ended answer is there, a worker is still at it, or somebody else is just
         opening it; ServiceUnavailableError without Redis or Directus.
         """
-        async with self._turn_of(question_id) as claim:
+        async with self._turn_of(question_id) as (claim, seen):
             question, answer = await self._rows(question_id)
+            if seen is not None and _asked_again_at(question) != _asked_again_at(seen):
+                raise HTTPException(409, _BEING_WRITTEN)  # somebody else's, and maybe written by now
             async with _soon(self._redis):
                 # An old stop would stop the new answer, what an old turn left saved be gone on with, and its last
                 # write be put over what is written anew.
@@ -142,31 +144,35 @@ class Regeneration:
             await asyncio.sleep(ASK_EVERY_S)
 
     @asynccontextmanager
-    async def _turn_of(self, question_id: str) -> AsyncIterator[Claim]:
+    async def _turn_of(self, question_id: str) -> AsyncIterator[tuple[Claim, Row | None]]:
         """Have the turn, as a worker has it: no job of it begins while its answer is being opened.
 
         A worker that still has it is waited for: a stopped row says so before its worker has noticed. Opened under its
-        hands, the row would go on with the old text, or be ended by the old turn's last write.
+        hands, the row would go on with the old text, or be ended by the old turn's last write. With the claim comes
+        the question's row as it was before that wait, if there was one.
 
         Raises HTTPException 409 if that takes longer than SETTLED_WITHIN_S, ServiceUnavailableError without Redis.
         """
-        claim = await self._claim(question_id)
+        claim, seen = await self._claim(question_id), None
         if claim is None:
-            await self._rows(question_id)  # a live answer is refused at once
-            loop = asyncio.get_running_loop()
-            until = loop.time() + SETTLED_WITHIN_S
-            while claim is None:
-                if loop.time() >= until:
-                    await self._rows(question_id)  # somebody else may have opened it meanwhile
-                    raise HTTPException(409, _BEING_ENDED)
-                await asyncio.sleep(LOOK_EVERY_S)
-                claim = await self._claim(question_id)
+            seen, _ = await self._rows(question_id)  # a live answer is refused at once
+            claim = await self._settled(question_id)
         try:
-            yield claim
+            yield claim, seen
         finally:
             with suppress(ServiceUnavailableError):  # then it lapses
                 async with _soon(self._redis):
                     await self._leases.release(claim)
+
+    async def _settled(self, question_id: str) -> Claim:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SETTLED_WITHIN_S
+        while loop.time() < until:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if (claim := await self._claim(question_id)) is not None:
+                return claim
+        await self._rows(question_id)  # somebody else may have opened it meanwhile
+        raise HTTPException(409, _BEING_ENDED)
 
     async def _claim(self, question_id: str) -> Claim | None:
         async with _soon(self._redis):
@@ -218,6 +224,11 @@ def _opened(answer: Row) -> Row:
         "seq": (answer["seq"] or 0) + SEQ_GAP,
         "metadata": {"previous": previous, "covers": metadata.get("covers", [])},
     }
+
+
+def _asked_again_at(question: Row) -> object:
+    metadata = question["metadata"]
+    return metadata.get("asked_again_at") if isinstance(metadata, dict) else None
 
 
 def _waiting(question: Row, trace_id: str) -> Row:

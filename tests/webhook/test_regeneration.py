@@ -115,6 +115,25 @@ async def test_of_two_who_ask_at_once_one_is_told_that_it_is_being_written(door:
     assert len(door.directus.row("messages", answer_id)["metadata"]["previous"]) == 1
 
 
+async def test_who_waited_while_another_had_it_written_anew_is_told_so(door: Door) -> None:
+    """The other's answer may have ended by the time that he gets the turn: it is the one he asked for."""
+    visitor, message_id, answer_id = await answered(door)
+    leases, directus = TurnLeases(door.redis), door.directus.directus()
+    other = await leases.claim(message_id)
+    assert other is not None
+
+    async def written_anew() -> None:
+        await asyncio.sleep(0.2)
+        at = datetime.now(UTC).isoformat()
+        await directus.update_item("messages", message_id, {"metadata": {"asked_again_at": at}})
+        await directus.update_item("messages", answer_id, {"messageText": "The other's", "seq": 2007})
+        await leases.release(other)
+
+    status, _ = await asyncio.gather(again(door, visitor, answer_id), written_anew())
+    assert status == 409
+    assert door.directus.row("messages", answer_id)["messageText"] == "The other's"
+
+
 async def test_without_redis_it_is_a_503_and_nothing_is_opened(door: Door) -> None:
     """An old stop could not be taken back, and would stop the new answer."""
     visitor, message_id, answer_id = await answered(door)
