@@ -8,7 +8,7 @@ import pytest
 
 from services import redis_keys
 from services.redis import connect_redis
-from services.turn_leases import Claim, TurnLeases
+from services.turn_leases import Claim, LineTakenError, TurnLeases
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -113,3 +113,41 @@ async def test_a_lease_lasts_as_long_as_its_taker_says(redis: RedisClient, lease
     assert 14_000 < await redis.pttl(redis_keys.turn_lease("m")) <= 15_000
     await leases.renew([claim], lease_s=30)
     assert 29_000 < await redis.pttl(redis_keys.turn_lease("m")) <= 30_000
+
+
+async def test_a_turn_is_claimed_with_its_line_or_not_at_all(redis: RedisClient, leases: TurnLeases) -> None:
+    """Whoever stood still between the two, or lost both with Redis's memory, may find another message in the line."""
+    await redis.set(redis_keys.conversation_lock("talk"), "another")
+    with pytest.raises(LineTakenError):
+        await leases.claim("m", conversation_id="talk")
+    assert await leases.held_among(["m"]) == set()
+    await redis.delete(redis_keys.conversation_lock("talk"))
+    assert await leases.claim("m", conversation_id="talk") is not None
+    assert await redis.get(redis_keys.conversation_lock("talk")) == b"m"
+
+
+async def test_who_is_fenced_off_is_refused_though_his_lease_was_simply_gone(
+    redis: RedisClient, leases: TurnLeases
+) -> None:
+    slept = await taken(leases)
+    await lapse(redis)
+    assert await leases.fence(["m", "never begun"]) == {"m": 1, "never begun": 0}
+    assert await leases.holding([slept]) == {"m": False}
+    assert await leases.renew([slept]) == {"m": False}
+    assert (await taken(leases)).attempt == 2
+
+
+async def test_nobody_alive_is_fenced_off(leases: TurnLeases) -> None:
+    alive = await taken(leases)
+    assert await leases.fence(["m"]) == {"m": None}
+    assert await leases.holding([alive]) == {"m": True}
+
+
+async def test_of_an_orderly_end_nothing_is_on_its_way(redis: RedisClient, leases: TurnLeases) -> None:
+    """What a covered message's turn left behind is watched for where it did not end by itself."""
+    await leases.release(await taken(leases))
+    assert await leases.fence(["m"]) == {"m": 0}
+    await taken(leases)
+    await lapse(redis)
+    await leases.release(await taken(leases))
+    assert await leases.fence(["m"]) == {"m": 2}

@@ -352,6 +352,26 @@ async def test_a_stopped_turn_is_recorded_as_one(recorded: Workshop) -> None:
     assert recording.model_calls[0].events[0]["text"].startswith("word word")
 
 
+async def test_a_turn_that_came_to_its_end_is_not_recorded_as_called_off(recorded: Workshop) -> None:
+    """The watch looks between its end and its recording: the mark that stands there is not another's lease."""
+    turns: Any = recorded.services.turns
+    finish = turns.finish
+
+    async def then_renewed(*arguments: Any) -> bool:  # noqa: ANN401 - its own
+        ended: bool = await finish(*arguments)
+        await recorded.services.watch._renew()
+        await recorded.services.watch._look()
+        return ended
+
+    turns.finish = then_renewed
+    message_id = recorded.ask()
+    await recorded.answer(message_id)
+    assert recorded.services.recordings is not None
+    recording = await recorded.services.recordings.load(message_id)
+    assert recording is not None
+    assert recording.ending.called_off is None
+
+
 async def test_a_damaged_recording_is_none(recorded: Workshop) -> None:
     """What can't be read is passed over, a bomb of zeros included."""
     key = redis_keys.recording("m")
