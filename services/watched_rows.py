@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from services import redis_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from services.directus.client import Row
     from services.redis import RedisClient
@@ -30,6 +30,16 @@ return found
 """
 
 
+# KEYS: watched rows. ARGV: messages, each with the score that it must still have.
+_LET_GO = """
+for i = 1, #ARGV, 2 do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if score and tonumber(score) == tonumber(ARGV[i + 1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
+return 1
+"""
+
+
 class WatchedRows:
     """Turns whose rows are watched, by the ids of their messages.
 
@@ -39,6 +49,7 @@ class WatchedRows:
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._adopt = redis.register_script(_ADOPT)
+        self._let_go = redis.register_script(_LET_GO)
 
     async def expect(self, message_id: str, rows: Sequence[Row]) -> None:
         """Have a turn's rows watched, the answer's first, with its ``seq``: so they stand until a later turn ends.
@@ -64,10 +75,11 @@ class WatchedRows:
             if rows is not None
         }
 
-    async def tend(self, message_ids: Iterable[str]) -> None:
-        """Say that this process looks after these rows, for the next WATCHED_ROWS_TENDED_S."""
+    async def tend(self, message_ids: Iterable[str]) -> float:
+        """Say that this process looks after these rows, until the time that is returned (Unix s)."""
         until = time.time() + redis_keys.WATCHED_ROWS_TENDED_S
         await self._note(dict.fromkeys(message_ids, until))
+        return until
 
     async def adopt(self, at_most: int) -> list[str]:
         """Take over what nobody tends any more: the messages, ``at_most`` of them."""
@@ -79,11 +91,10 @@ class WatchedRows:
         )
         return [message_id.decode() for message_id in found]
 
-    async def let_go(self, message_ids: Iterable[str]) -> None:
-        """Watch these rows no more: they have stood still."""
-        wanted = list(message_ids)
-        if wanted:
-            await self._redis.zrem(redis_keys.WATCHED_ROWS, *wanted)
+    async def let_go(self, tended: Mapping[str, float]) -> None:
+        """Watch these rows no more, as they were ``tended`` last; one that somebody has named anew since stays."""
+        if tended:
+            await self._let_go(keys=[redis_keys.WATCHED_ROWS], args=[word for pair in tended.items() for word in pair])
 
     async def hand_over(self, message_ids: Iterable[str]) -> None:
         """Leave these rows to whoever looks next."""

@@ -68,6 +68,8 @@ class _Suspect:
     last_row: Row | None
     since: float = field(default_factory=time.monotonic)
     still_since: float | None = None
+    tended_until: float | None = None
+    """Until when Redis was told last that this process is at it (Unix s)."""
     is_noted: bool = False
     """Whether Redis has its last row, where this process alone knew it."""
 
@@ -135,7 +137,10 @@ class LateWrites:
             if each.last_row is not None and not each.is_noted:
                 await self._watched.expect_also(each.message_id, [each.last_row])
                 each.is_noted = True
-        await self._watched.tend(self._message_ids())
+        tended = list(self._suspects.values())
+        until = await self._watched.tend(each.message_id for each in tended)
+        for each in tended:
+            each.tended_until = until
         adopted = await self._watched.adopt(self._at_most - len(self._suspects))
         for message_id in adopted:
             # What its process knew of writes it had given up went with it: the longer watch.
@@ -173,7 +178,9 @@ class LateWrites:
         for answer_id in ended:
             del self._suspects[answer_id]
         with contextlib.suppress(ServiceUnavailableError):  # then somebody watches them once more, in vain
-            await self._watched.let_go(each.message_id for each in ended.values())
+            await self._watched.let_go(
+                {each.message_id: each.tended_until for each in ended.values() if each.tended_until is not None}
+            )
 
     async def _look_at(self, suspects: Sequence[_Suspect]) -> list[_Suspect]:
         """Compare the rows with what they have to be and mend them; those of which no more is to be expected.

@@ -117,3 +117,12 @@ async def test_a_watch_is_full_and_adopts_no_more(make_workshop: Callable[..., W
     assert await watched(workshop) == {message_id for message_id, _ in orphans}
     lapsed: list[Any] = await workshop.redis.zrangebyscore(redis_keys.WATCHED_ROWS, "-inf", time.time())
     assert len(lapsed) == 2
+
+
+async def test_what_was_named_anew_meanwhile_is_not_let_go(workshop: Workshop) -> None:
+    """A process gives a row up in the very moment when the receiver opens its answer anew."""
+    watched_rows = WatchedRows(workshop.redis)
+    until = await watched_rows.tend(["m", "n"])
+    await watched_rows.expect("m", [WHOLE | {"id": "a"}])
+    await watched_rows.let_go({"m": until, "n": until})
+    assert await watched(workshop) == {"m"}
