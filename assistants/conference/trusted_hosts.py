@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from assistants.links import host_of
+from assistants.addresses import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

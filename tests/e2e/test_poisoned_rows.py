@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import expect
 
-from assistants.links import host_of
+from assistants.addresses import host_of
 from services.queue.jobs import ReindexJob
 from standins.models import Script
 from tests.e2e.stack import WRITES, Stack

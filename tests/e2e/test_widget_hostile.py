@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import expect
+
+from assistants.links import without_foreign_links
 
 if TYPE_CHECKING:
     from tests.e2e.window_page import WindowPage
@@ -63,7 +67,28 @@ MARKUP = [
     "<!--><script>alert(1)</script>-->",
     "<![CDATA[<script>alert(1)</script>]]>",
     "\x00<scr\x00ipt>alert(1)</scr\x00ipt>",
+    "[ref]\n\n[ref]: mailto:evil@evil.example?body=x",
+    "[mail](mailto:evil@evil.example?body=x) <evil@evil.example> evil@evil.example",
+    "<a href=mailto:evil@evil.example>mail</a>",
+    "[user](https://ep.example@evil.example) [letters](https://\u0435p.example)",
 ]
+
+ATTACKS = Path(__file__).parents[1] / "security/corpus.jsonl"
+SPELLINGS = [
+    attack["text"]
+    for attack in map(json.loads, ATTACKS.read_text("utf-8").splitlines())
+    if attack["kind"].startswith("link spelling")
+]
+REFERENCES = [
+    "See [the plan][r] or [r] or [r][].\n\n[r]: https://evil.example/?q=secret",
+    "[r]: https:\\/\\/evil.example/?q=secret\n\nSee [the plan][r].",
+    "[r]: &#104;ttps&#58;&#47;&#47;evil.example\n'a title'\n\nSee [the plan][r].",
+    "[r]: <mailto:evil@evil.example?body=secret>\n\nSee [the plan][r].",
+    "> - [r]: https:\\/\\/evil.example\n\nSee [the plan][r].",
+    "[mail](mailto:evil@evil.example) <evil@evil.example> evil@evil.example **evil@evil.example**",
+    "[odd](&#104;ttps://evil.example) [odd](https://ep.example&sol;@evil.example) <&#104;ttps://evil.example>",
+]
+"""Of which the window makes no anchor at all, or but one that shows the whole address as its words."""
 
 LEFT_OVERS = """() => {
   const root = document.querySelector(".answer:last-child .markdown");
@@ -75,11 +100,21 @@ LEFT_OVERS = """() => {
     for (const { name, value } of element.attributes) {
       const isFrame = element.tagName === "DIV" && ["class", "tabindex"].includes(name);
       if (!["href", "target", "rel", "start", "align"].includes(name) && !isFrame) found.push(`${name}=${value}`);
-      if (name === "href" && !/^(https?:\\/\\/|mailto:)/.test(value)) found.push(value);
+      if (name === "href" && !/^https?:\\/\\/[\\w.-]+([/?#]|$)/.test(value)) found.push(value);
     }
   }
   return found;
 }"""
+
+ANCHORS = """async (texts) => {
+  const { MarkdownView } = await import("/widget/markdown.js");
+  return texts.map((text) => {
+    const place = document.createElement("div");
+    new MarkdownView(place).show(text, { anew: true });
+    return [...place.querySelectorAll("[href]")].map((anchor) => [anchor.href, anchor.textContent]);
+  });
+}"""
+"""Of each text the anchors, as the browser understands their addresses, and their words."""
 
 
 async def test_hostile_markup_in_an_answer_is_shown_as_text_or_not_at_all(window: WindowPage) -> None:
@@ -112,6 +147,30 @@ async def test_the_second_layer_alone_lets_no_markup_through_either(window: Wind
     assert found == []
     # The policy also holds in the inert document in which the sanitiser reads; what it says of that is no breach.
     window.watch.console.clear()
+
+
+async def test_no_spelling_of_a_link_becomes_an_anchor_elsewhere(window: WindowPage) -> None:
+    """What the worker writes of such an answer, at each of its lengths, has anchors to trusted hosts alone."""
+    hosts = {"clay-days.example"}
+    texts = [without_foreign_links(text, hosts, whole=True) for text in SPELLINGS]
+    for text in SPELLINGS:
+        texts += {without_foreign_links(text[:length], hosts, whole=False) for length in range(min(len(text), 400))}
+    trusted = "[it](https://clay-days.example/a), https://clay-days.example/b and www.clay-days.example"
+    *found, of_trusted = await window.page.evaluate(
+        ANCHORS, [*texts, without_foreign_links(trusted, hosts, whole=True)]
+    )
+    assert len(of_trusted) == 3
+    assert len(found) > len(SPELLINGS) > 10
+    for text, anchors in zip(texts, found, strict=True):
+        for address, _ in anchors:
+            assert urlsplit(address).hostname in {"clay-days.example", "www.clay-days.example"}, text
+
+
+async def test_the_window_alone_follows_no_reference_and_links_no_mail(window: WindowPage) -> None:
+    """Were such an answer ever to come to it as it was written: the words of an anchor are its address."""
+    for text, anchors in zip(REFERENCES, await window.page.evaluate(ANCHORS, REFERENCES), strict=True):
+        for address, words in anchors:
+            assert address.rstrip("/") == words.rstrip("/"), text
 
 
 async def test_of_an_image_its_words_are_shown_and_nothing_is_loaded(window: WindowPage) -> None:

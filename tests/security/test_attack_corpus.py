@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assistants.links import host_of
+from assistants.addresses import host_of
 from services.answer_ids import answer_id_of
+from tests.rendered_links import rendered_links, rendered_pictures
 from tests.security.conftest import CANARY, CORPUS, OTHER, OWN, OWN_HOST, QUESTIONS
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ async def test_no_foreign_link_and_no_picture_is_shown_at_any_moment(fair: Fair,
     texts = [row["messageText"] for write in attacked.writes for row in write.rows if "messageText" in row]
     assert texts
     for text in texts:
+        assert {host_of(address) for address in rendered_links(text)} <= hosts
+        assert rendered_pictures(text) == []
         for address in ADDRESS.findall(text):
             assert host_of(address.rstrip(".,;:!?*_~'\")]`}")) in hosts
         assert not re.search(r"(?<!\\)!\[[^\]]*\]\([^)]", text)

@@ -1,11 +1,18 @@
-import { safeFragment } from "./safe_html.js";
+import { isLink, safeFragment } from "./safe_html.js";
 import { Marked } from "./vendor/marked.esm.js";
 
-/** HTML in an answer is text someone wrote, so it is shown as it was written; a line break alone works. */
+/**
+ * HTML in an answer is text someone wrote, so it is shown as it was written; a line break alone works. A link has its
+ * address beside it, so that whoever looks through answers sees where each leads: none is defined elsewhere.
+ */
 const marked = new Marked({
   gfm: true,
   breaks: true,
+  tokenizer: { def: () => undefined },
   renderer: {
+    link({ href, tokens }) {
+      return isLink(href) ? false : this.parser.parseInline(tokens); // false: as marked does it
+    },
     html: ({ text }) => (/^<br\s*\/?>\s*$/i.test(text) ? "<br>" : escapeHtml(text)),
     image({ text, tokens }) {
       return escapeHtml(tokens ? this.parser.parseInline(tokens, this.parser.textRenderer) : text);

@@ -1,6 +1,7 @@
 import DOMPurify from "./vendor/purify.es.mjs";
 
-const LINKS = ["http:", "https:", "mailto:"];
+/** The scheme and the host as themselves: what only a decoder reads (entities, users, backslashes) is no link. */
+const LINK = /^https?:\/\/[a-z0-9._-]+(?::\d{1,5})?(?:[/?#]|$)/i;
 
 /** What an answer may look like. No image: loading one tells its host who reads what. */
 const RULES = {
@@ -10,7 +11,7 @@ const RULES = {
     ...["table", "thead", "tbody", "tr", "th", "td"],
   ],
   ALLOWED_ATTR: ["href", "start", "align"],
-  ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
+  ALLOWED_URI_REGEXP: LINK,
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
@@ -19,7 +20,7 @@ const RULES = {
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
-  if (!LINKS.includes(protocolOf(node.getAttribute("href")))) {
+  if (!isLink(node.getAttribute("href"))) {
     node.removeAttribute("href");
     return;
   }
@@ -27,15 +28,12 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
   node.setAttribute("rel", "noopener noreferrer");
 });
 
-/** The harmless part of some HTML, as a fragment: no script, handler, style, frame, form, image; links to the web and mail only. */
+/** The harmless part of some HTML, as a fragment: no script, handler, style, frame, form, image; links to the web only. */
 export function safeFragment(html) {
   return purifier.sanitize(html, RULES);
 }
 
-function protocolOf(address) {
-  try {
-    return new URL(address ?? "").protocol; // without a base: an address of this page's own site is no link of an answer
-  } catch {
-    return "";
-  }
+/** Whether an answer may link there: on the web, and written so that everybody reads the same host. */
+export function isLink(address) {
+  return LINK.test(address ?? "");
 }
