@@ -50,12 +50,17 @@ _OF_ALL_WORDS = frozenset(
         "permission_error",
         "insufficient_quota",
         "invalid_api_key",
+        "not_found_error",
         "model_not_found",
     }
 )
 """Said of a key, an account or a model: of every call, not of this one."""
 
-_OF_ALL_STATUS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN})
+_OF_ALL_STATUS = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+)
+"""404 is a model that is not there (Anthropic's ``not_found_error``) or a base URL that leads beside the API; no call
+of ours names anything else that may be missing."""
 
 _BUSY_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 

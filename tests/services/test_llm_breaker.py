@@ -73,11 +73,16 @@ async def test_what_says_nothing_of_the_provider_does_not_count(
     assert await gate.allows("claude")
 
 
-async def test_a_key_that_is_refused_closes_the_provider_to_all(redis: RedisClient) -> None:
-    """Each turn would pay a round trip for the same answer; whoever mends the key waits a minute."""
+@pytest.mark.parametrize(
+    ("status", "word"), [(401, "authentication_error"), (404, "not_found_error"), (404, "model_not_found")]
+)
+async def test_a_key_or_a_model_that_is_refused_closes_the_provider_to_all(
+    redis: RedisClient, status: int, word: str
+) -> None:
+    """Each turn would pay a round trip for the same answer; whoever mends the key or the name waits a minute."""
     gate = BreakerGate(redis)
     for _ in range(3):
-        await gate.failed("claude", failure_of_status("claude", 401, ("authentication_error",)))
+        await gate.failed("claude", failure_of_status("claude", status, (word,)))
     assert not await gate.allows("claude")
 
 
@@ -88,6 +93,9 @@ async def test_a_key_that_is_refused_closes_the_provider_to_all(redis: RedisClie
         (403, (), True),
         (429, ("insufficient_quota",), True),
         (404, ("model_not_found",), True),
+        (404, ("invalid_request_error", "model_not_found"), True),
+        (404, ("not_found_error",), True),
+        (404, (), True),
         (400, ("invalid_request_error",), False),
         (400, ("context_length_exceeded",), False),
         (200, ("billing_error",), True),
