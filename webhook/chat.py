@@ -75,7 +75,7 @@ class Chat:
         if message["role"] != "user":
             problem = "message_id: is not a user's message"
             raise InvalidInputError(problem)
-        await self._limits.spend("question:conversation", wanted.conversation_id)
+        await self._limits.spend("question:conversation", wanted.conversation_id.lower())
         job = AnswerJob(message_id=str(message["id"]), conference_id=wanted.conference_id, trace_id=trace_of(request))
         await hand_over(self._queue, job)
         return answer_id_of(job.message_id)

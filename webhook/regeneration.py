@@ -94,7 +94,7 @@ class Regeneration:
         visitor = self._directus.with_token(token)
         with as_visitor():
             question_id, conversation_id = await _question_of(visitor, message_id)
-        await self._limits.spend("question:conversation", conversation_id)
+        await self._limits.spend("question:conversation", conversation_id.lower())
         with as_erleah():
             await self.begin_again(question_id, trace_of(request))
         return JSONResponse({"message_id": question_id, "answer_id": answer_id_of(question_id)}, status_code=202)

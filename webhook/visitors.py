@@ -101,8 +101,9 @@ class Visitors:
         asked = await read_body(request, NewMessage)
         text = clean_question(asked.text)
         await self._access.check(token, asked.conversation_id)
-        # Only now, or a stranger could use up the conversation's questions.
-        await self._limits.spend("question:conversation", asked.conversation_id)
+        # Only now, or a stranger could use up the conversation's questions. PostgreSQL takes an id in any case, each of
+        # which would have a limit of its own.
+        await self._limits.spend("question:conversation", asked.conversation_id.lower())
         message_id = str(uuid4())
         row = {
             "id": message_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 
 import pytest
 from fakeredis import FakeServer
@@ -47,6 +48,27 @@ async def test_a_conversation_has_its_limit_from_wherever_it_is_asked(tight_door
         async with tight_door.from_address(f"198.51.100.{number}") as http:
             statuses.append((await http.post("/api/messages", json=body, headers=visitor.headers)).status_code)
     assert statuses == [201, 201, 201, 429]
+
+
+@pytest.mark.parametrize("path", ["/api/messages", "/api/chat"])
+async def test_a_conversation_has_one_limit_however_its_id_is_spelt(
+    tight_door: Door, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL reads ids in any case (the stand-in, as SQLite, does not): what it accepts is counted together."""
+    visitor = await tight_door.visitor()
+    own = visitor.conversation_id
+    message = tight_door.directus.put("messages", conversation_id=own, role="user", messageText="hello")
+    conversations = tight_door.directus.tables.rows["conversations"]
+    monkeypatch.setattr("webhook.access.VisitorAccess.check", AsyncMock())
+    statuses = []
+    for number, spelt in enumerate([own, own.upper(), own.capitalize(), own[:18] + own[18:].upper()]):
+        conversations[spelt] = conversations[own]
+        body = {"conversation_id": spelt, "conference_id": CONFERENCE}
+        body |= {"text": "hello"} if path == "/api/messages" else {"message_id": message["id"]}
+        async with tight_door.from_address(f"198.51.100.{number}") as http:
+            statuses.append((await http.post(path, json=body, headers=visitor.headers)).status_code)
+    assert [status < 300 for status in statuses] == [True, True, True, False], statuses
+    assert statuses[-1] == 429
 
 
 async def test_an_address_has_its_limit_whatever_it_asks(tight_door: Door) -> None:
