@@ -2,7 +2,8 @@
 
 uvicorn bounds the time between two requests, and nothing else. A client that says nothing, or half a
 head, holds its connection for as long as it likes, and each counts among those the receiver may have. Where these are
-all taken, the ones that wait for their clients are ended for new ones (webhook/room.py).
+all taken, the ones that wait for their clients are ended for new ones (webhook/room.py). One that is sent something and
+reads nothing of it is ended by webhook/unread.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from webhook.unread import Unread
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,33 +53,39 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take a client, who has HEAD_TIMEOUT_S from now."""
         super().connection_made(transport)
+        self._unread = Unread(transport, self.loop, may_grow=self._is_writing, abort=self.abort)
         self._room.make(self.connections)
         self._set_clock()
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sent; a clock that runs is not set back by it, or a byte a second would do."""
         super().data_received(data)
+        self._unread.watch()
         self._set_clock()
 
     def on_response_complete(self) -> None:
         """Go on to the next request, of which a part may have come while this one ran."""
         super().on_response_complete()
+        self._unread.has_changed()
         self._set_clock()
 
     def pause_writing(self) -> None:
         """Wait until the client has read some of its answer."""
         super().pause_writing()
+        self._unread.has_changed()
         self._set_clock()
 
     def resume_writing(self) -> None:
         """Go on writing."""
         super().resume_writing()
+        self._unread.has_changed()
         self._set_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client and the clock."""
         super().connection_lost(exc)
         self._stop_clock()
+        self._unread.stop()
         self._room.is_served(self)
 
     def abort(self) -> None:
@@ -107,6 +116,10 @@ class Connection(H11Protocol):
                 )
         elif self._clock is None:
             self._clock = self.loop.call_later(HEAD_TIMEOUT_S, self._give_up)
+
+    def _is_writing(self) -> bool:
+        """Whether an answer may be written just now: one is made, and nothing holds it back."""
+        return self.cycle is not None and not self.cycle.response_complete and not self.flow.write_paused
 
     def _is_between_requests(self) -> bool:
         """Whether a request was served and nothing of the next has come: uvicorn's own time-out is for that."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -313,3 +314,40 @@ def test_one_client_with_thousands_of_connections_keeps_nobody_out(said: bytes, 
     told = log.read_bytes()
     assert told.count(b"receiver.crowded") == 1
     assert b"Traceback" not in told
+
+
+def test_who_reads_no_answer_loses_its_connection_and_who_reads_slowly_does_not() -> None:
+    """Two hundred requests for a file in one piece, to a process whose looks are short; a third client is served."""
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DIRECTUS_API_KEY": "key",
+        "DIRECTUS_WEBHOOK_SECRET": SECRET,
+        "WEBHOOK_PORT": str(port),
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+    }
+    short = "import sys, webhook.unread as unread; unread.LOOK_S = 0.5; from webhook.main import main; sys.exit(main())"
+    asked = b"GET /widget/vendor/marked.esm.js HTTP/1.1\r\nHost: door\r\n\r\n" * 200
+    process = subprocess.Popen([sys.executable, "-c", short], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+    with socket.socket() as silent, socket.socket() as slow:
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
+                assert http.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+            for client in (silent, slow):
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                client.settimeout(5)
+                client.connect(("127.0.0.1", port))
+                client.sendall(asked)
+            errors = 0
+            for _ in range(40):
+                time.sleep(0.1)
+                assert slow.recv(1024), "cut off, though it reads"
+                errors = errors or silent.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            assert errors, "still there"
+            assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+            slow.close()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
+            process.wait()
