@@ -10,8 +10,8 @@ import pytest
 
 from assistants.addresses import host_of
 from services.answer_ids import answer_id_of
+from standins.attacks import CANARY, CORPUS, OTHER, OWN, OWN_HOST, QUESTIONS
 from tests.rendered_links import rendered_links, rendered_pictures
-from tests.security.conftest import CANARY, CORPUS, OTHER, OWN, OWN_HOST, QUESTIONS
 
 if TYPE_CHECKING:
     from tests.security.conftest import Attacked, Fair
