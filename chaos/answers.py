@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["POINTS", "Writing", "answer_text", "read_answer", "says_missing", "tag_of"]
+__all__ = ["POINTS", "Writing", "answer_text", "read_answer", "says_missing", "tag_of", "with_orders_done"]
 
 POINTS = 14
 """Sentences of an ordinary answer: about 110 tokens, 1.9 s at 60 tokens/s."""
@@ -58,6 +58,12 @@ def answer_text(tag: str, call: int, *, points: int = POINTS, written: str = "",
     middle = [f"Point {number} about {tag} stands as said." for number in range(done + 1, points + 1)]
     text = " ".join([*begin, *middle, f"That was {tag} from call {call} indeed."])
     return f" {text}" if written else text
+
+
+def with_orders_done(text: str, done: str) -> str:
+    """An answer with what an obedient call wrote in its middle; no part of an answer that this repeats is one of it."""
+    begin, end = text.split(". ", 1)
+    return f"{begin}.\n\n{done.replace('Point', 'Pt.')}\n\n{end}"
 
 
 def read_answer(text: str) -> Writing:

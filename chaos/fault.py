@@ -25,7 +25,8 @@ class Fault:
     """What is done (``strike``), and what is promised of it.
 
     ``promised_s``: the longest recovery, or without a mark the longest time from a question to its end; with
-    ``goes_on`` until an answer is seen to go on, else until its end.
+    ``goes_on`` until an answer is seen to go on, else until its end. A fault that measures times of its own
+    (``Scene.measured``) is held to those instead.
     ``one_call``: whether each text has to be one model call's.
     """
 
@@ -48,6 +49,8 @@ class Scene:
         self._quick = quick
         self.marks: list[float] = []
         """When recovery began to be counted, monotonic seconds."""
+        self.measured: list[float] = []
+        """Seconds that the fault has measured where no row of Directus tells them."""
 
     def seconds(self, usual: float) -> float:
         """How long to do something: half as long in a quick run."""
@@ -79,13 +82,17 @@ class Scene:
             try:
                 await self._fault.strike(self)
             except Exception as error:  # noqa: BLE001 - the other faults are played all the same
+                while isinstance(error, ExceptionGroup):
+                    error = error.exceptions[0]  # the others of a group follow from it
                 self.broken(f"could not be played: {type(error).__name__}: {error}")
             await self.house.mend()
             if not await self.traffic.settled(_QUIET_WITHIN_S):
                 self.note(f"not quiet after {_QUIET_WITHIN_S:g} s")
             count(self.tally, self.traffic.asked.values(), await self.traffic.rows(), one_call=self._fault.one_call)
-        self.tally.longest_recovery_s = longest_recovery_s(
-            self.traffic.asked.values(), self.marks, goes_on=self._fault.goes_on
+        self.tally.longest_recovery_s = (
+            round(max(self.measured), 2)
+            if self.measured
+            else longest_recovery_s(self.traffic.asked.values(), self.marks, goes_on=self._fault.goes_on)
         )
         if not self.tally.is_kept:
             self._name_suspects()

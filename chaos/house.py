@@ -26,13 +26,18 @@ from chaos.tap import Tap
 from cli.local_directus import free_port
 from services import redis_keys
 from services.directus_names import MESSAGE_CREATED_FLOW_ID
-from services.queue.jobs import Queue
+from services.queue.job_queue import JobQueue
+from services.queue.jobs import Queue, ReindexJob
+from services.redis import connect_redis
 from tests.e2e.directus_server import DirectusServer, provision_directus, start_directus
 from tests.e2e.processes import ErleahProcess
 from tests.e2e.redis_server import RedisServer
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
+
+    from services.queue.jobs import Job
 
 __all__ = ["House", "Replica"]
 
@@ -40,6 +45,8 @@ REPLICAS = 2
 LLM_TIMEOUT_S = 2.0
 """A stalled provider costs a turn this long; the stand-in's own pauses are far shorter."""
 _LOOK_S = 0.05
+_REPORTED_S = 0.5
+"""A Flow reports a row within this."""
 _COMMAND_S = 180.0
 
 
@@ -75,11 +82,14 @@ class House:
         self.replicas: list[Replica] = []
         self.rest: httpx.AsyncClient
         self.conference_id = ""
+        self.secrets: dict[str, str] = {}
+        """By name, every key, token and password that a process of the house is given."""
         self._admin: httpx.AsyncClient
         self._model: httpx.AsyncClient
         self._receiver: httpx.AsyncClient
         self._settings: dict[str, str] = {}
         self._qdrant_port = 0
+        self._brought_in: set[str] = set()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -140,6 +150,13 @@ class House:
         if (pid := self.directus.process.pid) is not None:
             os.kill(pid, number)
 
+    async def ask_receiver(
+        self, path: str, body: bytes | AsyncIterator[bytes], headers: Sequence[tuple[str, str]] = ()
+    ) -> int:
+        """POST whatever it is to the receiver, as anybody may; its status."""
+        sent = [("Content-Type", "application/json"), *headers]
+        return (await self._receiver.post(path, content=body, headers=sent)).status_code
+
     async def hook(self, message_id: str) -> int:
         """Report a message as the Flow does; the receiver's status."""
         body = {
@@ -150,6 +167,30 @@ class House:
         }
         secret = {"X-Erleah-Secret": self.directus.webhook_secret}
         return (await self._receiver.post("/hooks/message-created", json=body, headers=secret)).status_code
+
+    # Conferences.
+
+    async def bring_in(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Write rows of further conferences into Directus, by collection, and have them indexed; once each."""
+        conferences = [row["id"] for row in rows["conferences"]]
+        if set(conferences) <= self._brought_in:
+            return
+        for collection, batch in rows.items():
+            (await self.rest.post(f"/items/{collection}", json=batch)).raise_for_status()
+        for each in conferences:
+            await self.job(ReindexJob(conference_id=each))
+        self._brought_in.update(conferences)
+        await self._forget_index_jobs()
+
+    async def job(self, job: Job) -> Any:  # noqa: ANN401 - any JSON
+        """Ask the workers for a job that keeps its result, and wait for that."""
+        client = connect_redis(self.redis.url, retries=1)
+        queue = JobQueue(client)
+        try:
+            await queue.enqueue(job)
+            return await queue.result(job, _COMMAND_S)
+        finally:
+            await client.aclose()
 
     # Workers.
 
@@ -210,6 +251,9 @@ class House:
             "OPENAI_API_KEY": f"sk-{secrets.token_urlsafe(24)}",
             "LLM_TIMEOUT_S": str(LLM_TIMEOUT_S),
         }
+        self.secrets = {name: value for name, value in self._settings.items() if name.endswith(("_KEY", "_SECRET"))}
+        self.secrets |= {"Directus's SECRET": own.secret, "ADMIN_TOKEN": own.admin_token}
+        self.secrets |= {"ADMIN_PASSWORD": own.admin_password}
         self.webhook = ErleahProcess("webhook", self._settings, self.folder)
         stack.callback(self.webhook.kill)
         await asyncio.to_thread(self.webhook.start)
@@ -223,8 +267,15 @@ class House:
         self.conference_id = conference_id()
         await self._command("load", str(DATA))
         await self._command("reindex", "--full", "--wait")
+        await self._forget_index_jobs()
+
+    async def _forget_index_jobs(self) -> None:
+        """Each loaded row's own job goes, until none is reported any more: the index is whole without them."""
         async with redis.asyncio.Redis(port=self.redis.port) as client:
-            await client.delete(Queue.INDEX)  # each loaded row's own job: the index is whole without them
+            await client.delete(Queue.INDEX)
+            await asyncio.sleep(_REPORTED_S)
+            while await client.delete(Queue.INDEX):  # noqa: ASYNC110 - Redis has no event for it
+                await asyncio.sleep(_REPORTED_S)
 
     async def _command(self, *words: str) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -235,6 +286,8 @@ class House:
             stderr=subprocess.STDOUT,
         )
         said, _ = await asyncio.wait_for(process.communicate(), _COMMAND_S)
+        with (self.folder / "commands.log").open("ab") as log:
+            log.write(said)
         if process.returncode:
             raise RuntimeError(f"erleah {words[0]}: {said.decode()[-1000:]}")
 

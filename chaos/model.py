@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from chaos.answers import POINTS, answer_text, tag_of
+from chaos.answers import POINTS, answer_text, tag_of, with_orders_done
 from standins.models import Fault, FaultKind, ModelStandIn, Script
+from standins.obedient import understood, written
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,6 +39,8 @@ class Plan(BaseModel):
 
     ``fault`` befalls ``whose`` streams, after ``after_tokens``; ``understand_s`` is the delay before a structured
     reply, ``first_token_s`` that before a stream's first; ``points`` is an answer's length (about eight tokens each).
+    With ``obeys`` it does as anything it reads tells it, and says so in the middle of its answers. Each call tells
+    which of ``words`` it read.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,6 +52,8 @@ class Plan(BaseModel):
     understand_s: float = 0.05
     first_token_s: float = 0.0
     points: int = POINTS
+    obeys: bool = False
+    words: tuple[str, ...] = ()
 
 
 class _Provider:
@@ -62,6 +68,7 @@ class _Provider:
         ]
         self._streams = 0
         self._faulty: set[int] = set()
+        self._read: dict[int, list[str]] = {}
 
     def _reply(self, request: RecordedRequest) -> Script:
         plan = self.plan
@@ -72,17 +79,22 @@ class _Provider:
             fault = None  # what breaks in the middle of tokens has none to break here
         if fault is not None:
             self._faulty.add(id(request))
+        if plan.words:
+            read = json.dumps(request.body, ensure_ascii=False)
+            self._read[id(request)] = [word for word in plan.words if word in read]
         if not request.streamed:
-            return Script(first_token_delay_s=plan.understand_s, fault=fault)
+            parsed = understood(request) if plan.obeys else None
+            return Script(first_token_delay_s=plan.understand_s, fault=fault, parsed=parsed)
         self._streams += 1
         asked = request.last_user_text
-        written = asked.rpartition("[answer so far")[2] if "[answer so far" in asked else ""
+        so_far = asked.rpartition("[answer so far")[2] if "[answer so far" in asked else ""
         missing = ", ".join(_MISSING.findall(asked))
         tag = tag_of(asked) or "q0q"
-        text = answer_text(tag, self._streams, points=plan.points, written=written, missing=missing)
-        return Script(
-            text=text, tokens_per_second=TOKENS_PER_SECOND, first_token_delay_s=plan.first_token_s, fault=fault
-        )
+        text = answer_text(tag, self._streams, points=plan.points, written=so_far, missing=missing)
+        if plan.obeys:
+            text = with_orders_done(text, written(request))
+        rate = None if plan.obeys else TOKENS_PER_SECOND  # thousands of tokens, of which the pace proves nothing
+        return Script(text=text, tokens_per_second=rate, first_token_delay_s=plan.first_token_s, fault=fault)
 
     async def _set_plan(self, request: Request) -> JSONResponse:
         self.plan = Plan.model_validate_json(await request.body())
@@ -96,15 +108,18 @@ class _Provider:
                 "streamed": one.streamed,
                 "at": one.at,
                 "hung_up": one.hung_up,
+                "hung_up_at": one.hung_up_at,
                 "over": one.ended.is_set(),
                 "sent_tokens": one.sent_tokens,
                 "faulty": id(one) in self._faulty,
+                "read": self._read.get(id(one), []),
             }
             for one in self.standin.requests
         ]
         if request.method == "DELETE":
             self.standin.requests.clear()
             self._faulty.clear()
+            self._read.clear()
         return JSONResponse(calls)
 
 

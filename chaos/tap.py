@@ -19,7 +19,7 @@ __all__ = ["Tap"]
 
 _CHUNK = 1 << 18
 _LAST_WORD_S = 5.0
-_WRITES = (b"PATCH ", b"POST ")
+_WITH_BODY = (b"PATCH ", b"POST ", b"SEARCH ")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -45,7 +45,8 @@ class Tap:
 
     ``before(chunk)`` is awaited before a chunk reaches the server, and may hold it; ``after(chunk)`` is called when
     it has been handed on; ``reply(asked, chunk)`` before what the server says to the last chunk is handed back.
-    A write over HTTP (PATCH, POST) is one chunk, head and body, and ``asked`` is the very object ``before`` was given.
+    A write over HTTP (PATCH, POST), or a SEARCH, is one chunk, head and body, and ``asked`` is the very object
+    ``before`` was given.
 
     ``answer(chunk)`` may answer in the server's place, once ``before`` has let the chunk go: what it returns goes back
     to whoever connected, and the server never sees the chunk; with None the chunk is handed on. ``after`` and
@@ -173,9 +174,9 @@ class Tap:
 
 
 async def _whole(chunk: bytes, reader: asyncio.StreamReader) -> bytes:
-    """The write that begins with a chunk, to its last byte; any other chunk as it is."""
+    """The request with a body that begins with a chunk, to its last byte; any other chunk as it is."""
     head, _, body = chunk.partition(b"\r\n\r\n")
-    if not chunk.startswith(_WRITES) or (length := _LENGTH.search(head)) is None:
+    if not chunk.startswith(_WITH_BODY) or (length := _LENGTH.search(head)) is None:
         return chunk
     missing = int(length[1]) - len(body)
     while missing > 0 and (more := await reader.read(missing)):

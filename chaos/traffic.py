@@ -50,6 +50,8 @@ class Traffic:
         self.conversations: list[str] = []
         self.tags: dict[str, str] = {}
         """By message id."""
+        self.texts: dict[str, str] = {}
+        """By message id, what was asked."""
         self.last_change = time.monotonic()
         self._seen: dict[str, tuple[Any, ...]] = {}
 
@@ -62,10 +64,10 @@ class Traffic:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
 
-    async def conversation(self) -> str:
-        """Begin a conversation; its id."""
+    async def conversation(self, conference_id: str | None = None) -> str:
+        """Begin a conversation, about the sample conference if no other is named; its id."""
         conversation_id = str(uuid4())
-        row = {"id": conversation_id, "conference_id": self._house.conference_id}
+        row = {"id": conversation_id, "conference_id": conference_id or self._house.conference_id}
         await self._create("conversations", row)
         self.conversations.append(conversation_id)
         return conversation_id
@@ -76,16 +78,21 @@ class Traffic:
         ``question`` has a place for its ``{tag}``; without one it is the next of several. While Directus is away it
         tries again, as a client would.
         """
-        self._numbers[0] += 1
-        tag = f"q{self._numbers[0]}q"
+        tag = self.new_tag()
         text = (question or _QUESTIONS[self._numbers[0] % len(_QUESTIONS)]).format(tag=tag)
         conversation_id = conversation_id or await self.conversation()
         message_id = str(uuid4())
         self.tags[message_id] = tag
+        self.texts[message_id] = text
         row = {"id": message_id, "conversation_id": conversation_id, "role": "user", "messageText": text}
         await self._create("messages", row)
         self.note(message_id, conversation_id)
         return message_id
+
+    def new_tag(self) -> str:
+        """A tag for a question that is asked some other way."""
+        self._numbers[0] += 1
+        return f"q{self._numbers[0]}q"
 
     def note(self, message_id: str, conversation_id: str) -> None:
         """Count a message that was sent some other way."""

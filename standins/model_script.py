@@ -84,7 +84,7 @@ class Script:
 class RecordedRequest:
     """What was asked of the stand-in, and how its reply ended.
 
-    ``ended`` is set when the reply is over or the client has gone (``hung_up``).
+    ``ended`` is set when the reply is over or the client has gone (``hung_up``, ``hung_up_at`` on the monotonic clock).
     """
 
     path: str
@@ -93,6 +93,7 @@ class RecordedRequest:
     at: float
     sent_tokens: int = 0
     hung_up: bool = False
+    hung_up_at: float | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

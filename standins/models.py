@@ -229,7 +229,7 @@ class _Answer:
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._request.hung_up = True
+        self._request.hung_up, self._request.hung_up_at = True, time.monotonic()
         self._request.ended.set()
 
     async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:

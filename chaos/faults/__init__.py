@@ -1,6 +1,6 @@
 """The faults, by what they strike."""
 
-from chaos.faults import deaths, delivery, late, order, outages, pauses, providers, visitors
+from chaos.faults import deaths, delivery, forgeries, intruders, late, order, outages, pauses, providers, visitors
 
 __all__ = ["FAULTS"]
 
@@ -13,5 +13,7 @@ FAULTS = (
     *late.FAULTS,
     *providers.FAULTS,
     *visitors.FAULTS,
+    *forgeries.FAULTS,
+    *intruders.FAULTS,
 )
 """In the order of the table under "Faults" in docs/operating.md, which ``python -m chaos --markdown`` prints."""

@@ -128,6 +128,12 @@ FAULTS = (
     Fault("Directus stopped for 60 s", partial(_directus_stopped, away_s=60), promised_s=60, is_long=True),
     Fault("Qdrant refuses for 10 s", partial(_qdrant_cut, away_s=10), promised_s=_WITHOUT_QDRANT_S),
     Fault("Qdrant silent for 10 s", partial(_qdrant_cut, away_s=10, silently=True), promised_s=_WITHOUT_QDRANT_S),
+    Fault(
+        "Qdrant silent for 60 s",
+        partial(_qdrant_cut, away_s=60, silently=True),
+        promised_s=_WITHOUT_QDRANT_S,
+        is_long=True,
+    ),
     Fault("Qdrant refuses for 60 s", partial(_qdrant_cut, away_s=60), promised_s=_WITHOUT_QDRANT_S, is_long=True),
     Fault("one worker refused by Redis for 15 s", partial(_redis_cut_off, silently=False), promised_s=10, goes_on=True),
     Fault("one worker without Redis for 15 s", partial(_redis_cut_off, silently=True), promised_s=10, goes_on=True),
