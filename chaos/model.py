@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from chaos.answers import POINTS, answer_text, tag_of, with_orders_done
 from standins.models import Fault, FaultKind, ModelStandIn, Script
-from standins.obedient import understood, written
+from standins.obedient import orders_read, understood, written
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -40,7 +40,7 @@ class Plan(BaseModel):
     ``fault`` befalls ``whose`` streams, after ``after_tokens``; ``understand_s`` is the delay before a structured
     reply, ``first_token_s`` that before a stream's first; ``points`` is an answer's length (about eight tokens each).
     With ``obeys`` it does as anything it reads tells it, and says so in the middle of its answers. Each call tells
-    which of ``words`` it read.
+    which of ``words`` it read, and which attacks (standins/attacks.py) while it obeys.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -69,6 +69,7 @@ class _Provider:
         self._streams = 0
         self._faulty: set[int] = set()
         self._read: dict[int, list[str]] = {}
+        self._orders: dict[int, list[str]] = {}
 
     def _reply(self, request: RecordedRequest) -> Script:
         plan = self.plan
@@ -82,6 +83,8 @@ class _Provider:
         if plan.words:
             read = json.dumps(request.body, ensure_ascii=False)
             self._read[id(request)] = [word for word in plan.words if word in read]
+        if plan.obeys:
+            self._orders[id(request)] = orders_read(request)
         if not request.streamed:
             parsed = understood(request) if plan.obeys else None
             return Script(first_token_delay_s=plan.understand_s, fault=fault, parsed=parsed)
@@ -113,6 +116,7 @@ class _Provider:
                 "sent_tokens": one.sent_tokens,
                 "faulty": id(one) in self._faulty,
                 "read": self._read.get(id(one), []),
+                "orders": self._orders.get(id(one), []),
             }
             for one in self.standin.requests
         ]
@@ -120,6 +124,7 @@ class _Provider:
             self.standin.requests.clear()
             self._faulty.clear()
             self._read.clear()
+            self._orders.clear()
         return JSONResponse(calls)
 
 

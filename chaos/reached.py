@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from chaos.writes import is_write, rows_in
+from services.answer_ids import answer_id_of
 from services.directus_names import CONFERENCES, CONVERSATIONS, EXHIBITORS, MESSAGES, SESSIONS, SPEAKERS
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ class Reached:
         elif not (method in _READS and (collection in {MESSAGES, CONVERSATIONS} or path.startswith("/server/"))):
             self.strange.append(f"{method} {path}")
 
+    def unlike(self, conferences: set[str], asked: Iterable[str]) -> list[str]:
+        """What was reached beyond these conferences and the rows of the messages ``asked``, said in words."""
+        known = set(asked)
+        found = [
+            (self.searched - conferences, "searched in another conference"),
+            (self.read - conferences, "read in another conference"),
+            (self.written - known - set(map(answer_id_of, known)), "rows written that are nobody's"),
+            (set(self.strange), "asked of Directus"),
+        ]
+        said = [f"{what}: {sorted(which)[:3]}" for which, what in found if which]
+        return said if self.searches else [*said, "no search was seen: it proved nothing"]
+
 
 def conferences_searched(request: bytes) -> list[str]:
     """The conference of each search in a request to Qdrant, "" where one names none."""
@@ -74,21 +87,24 @@ def _conference_of(search: dict[str, Any]) -> str:
 
 def conferences_read(request: bytes) -> list[str]:
     """The conferences whose rows a request to Directus can give, "" where it names none."""
-    method, path = _line(request)
+    _, path = _line(request)
     _, _, collection, *key = path.split("/")
-    if collection == CONFERENCES:
-        return [key[0] if key else _NOWHERE]
-    target = request.split(b" ", 2)[1].decode()
-    asked = (
-        _body(request)["query"]
-        if method == "SEARCH"
-        else {k: v[0] for k, v in parse_qs(urlsplit(target).query).items()}
-    )
-    wanted = asked.get("filter") or {}
-    wanted = json.loads(wanted) if isinstance(wanted, str) else wanted
-    conditions = wanted.get("_and", [wanted])
-    named = [one["conference_id"]["_eq"] for one in conditions if "_eq" in (one.get("conference_id") or {})]
+    if collection == CONFERENCES and key:
+        return [key[0]]
+    conditions = _filter_of(request).get("_and", [_filter_of(request)])
+    field = "id" if collection == CONFERENCES else "conference_id"
+    named = [one[field]["_eq"] for one in conditions if "_eq" in (one.get(field) or {})]
     return [str(named[0]) if named else _NOWHERE]
+
+
+def _filter_of(request: bytes) -> dict[str, Any]:
+    """The filter of a read, from its address or, of a long one, from its body."""
+    if request.startswith(b"SEARCH "):
+        wanted = _body(request)["query"].get("filter")
+    else:
+        query = parse_qs(urlsplit(request.split(b" ", 2)[1].decode()).query)
+        wanted = json.loads(query["filter"][0]) if "filter" in query else None
+    return wanted or {}
 
 
 def _line(request: bytes) -> tuple[str, str]:

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import httpx
 
+from chaos.answers import read_answer
 from chaos.tally import Asked
 from services.answer_ids import answer_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from chaos.house import House
 
@@ -160,6 +161,14 @@ class Traffic:
             answer.raise_for_status()
             rows += answer.json()["data"]
         return rows
+
+    def mistaken(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Whole answers that are about another question than their own, by both tags."""
+        texts = {row["id"]: row["messageText"] or "" for row in rows}
+        written = {tag: read_answer(texts.get(answer_id_of(each), "")) for each, tag in self.tags.items()}
+        return [
+            f"the answer to {tag} is about {its.tag}" for tag, its in written.items() if its.is_whole and its.tag != tag
+        ]
 
     async def _create(self, collection: str, row: dict[str, Any]) -> None:
         while True:

@@ -1,6 +1,19 @@
 """The faults, by what they strike."""
 
-from chaos.faults import deaths, delivery, forgeries, intruders, late, order, outages, pauses, providers, visitors
+from chaos.faults import (
+    conferences,
+    deaths,
+    delivery,
+    forgeries,
+    intruders,
+    late,
+    order,
+    outages,
+    pauses,
+    poison,
+    providers,
+    visitors,
+)
 
 __all__ = ["FAULTS"]
 
@@ -15,5 +28,7 @@ FAULTS = (
     *visitors.FAULTS,
     *forgeries.FAULTS,
     *intruders.FAULTS,
+    *poison.FAULTS,
+    *conferences.FAULTS,
 )
 """In the order of the table under "Faults" in docs/operating.md, which ``python -m chaos --markdown`` prints."""

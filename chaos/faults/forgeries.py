@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from chaos.answers import read_answer
 from chaos.fault import Fault
 from chaos.model import Plan
 from services.answer_ids import answer_id_of
@@ -15,12 +14,11 @@ from webhook.body import MAX_BODY_BYTES
 from webhook.hooks import SECRET_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import AsyncIterator, Sequence
 
     from chaos.fault import Scene
 
-__all__ = ["FAULTS", "forgeries", "own_answers"]
+__all__ = ["FAULTS", "forgeries"]
 
 _CREATED, _CHANGED = "/hooks/message-created", "/hooks/content-changed"
 _VICTIMS = 6
@@ -108,7 +106,8 @@ async def _forged_hooks(scene: Scene) -> None:
     rows = await scene.traffic.rows()
     if _LIE in json.dumps(rows):
         scene.broken("what only a payload claimed stands in a row")
-    own_answers(scene, rows)
+    for mistake in scene.traffic.mistaken(rows):
+        scene.broken(mistake)
     made = await _answers(scene) - before
     if made != len(scene.traffic.asked):
         scene.broken(f"{made} answers in Directus for {len(scene.traffic.asked)} messages")
@@ -143,15 +142,6 @@ async def _reported(scene: Scene, is_over: asyncio.Event) -> None:
     while not is_over.is_set():
         await scene.house.hook(await scene.traffic.ask())
         await asyncio.sleep(_REPORTED_EVERY_S)
-
-
-def own_answers(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Each answer that a model wrote is about its own question."""
-    texts = {row["id"]: row["messageText"] or "" for row in rows}
-    for message_id, tag in scene.traffic.tags.items():
-        written = read_answer(texts.get(answer_id_of(message_id), ""))
-        if written.is_whole and written.tag != tag:
-            scene.broken(f"the answer to {tag} is about {written.tag}")
 
 
 async def _answers(scene: Scene) -> int:

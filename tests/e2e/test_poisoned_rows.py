@@ -18,7 +18,7 @@ from assistants.addresses import host_of
 from services.queue.jobs import ReindexJob
 from standins.attacks import CANARY, OTHER, OWN, OWN_HOST, PLANTED, QUESTIONS, TITLE, planted, rows, title_of
 from standins.models import Script
-from standins.obedient import data_lines, told, understood, written
+from standins.obedient import orders_read, told, understood, written
 from tests.e2e.stack import WRITES, Stack
 from tests.e2e.test_widget_hostile import LEFT_OVERS
 
@@ -98,9 +98,7 @@ async def test_orders_in_a_row_reach_nothing(obeyed: Stack) -> None:
     answers = await asyncio.gather(*(ask(obeyed, question) for question in questions))
     for attack, question, row in zip(PLANTED, questions, answers, strict=True):
         asked = obeyed.asked_of_model(question)
-        words = set(re.findall(r"[^\W\d_]{4,}", attack["text"]))
-        read = [line for line in data_lines(asked[0]) if title_of(attack) in line]
-        assert any(sum(word in line for word in words) >= 2 for line in read), f"{attack['id']} was not even read"
+        assert attack["id"] in orders_read(asked[0]), f"{attack['id']} was not even read"
         await reaches_nothing(obeyed, row, asked)
 
 
