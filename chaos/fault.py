@@ -71,8 +71,9 @@ class Scene:
         self.tally.notes.append(text)
 
     def broken(self, text: str) -> None:
-        """A promise was not kept."""
-        self.tally.broken.append(text)
+        """A promise was not kept; said once, however often it was broken so."""
+        if text not in self.tally.broken:
+            self.tally.broken.append(text)
 
     async def play(self) -> Tally:
         """Strike, wait for quiet, count. A fault that fails by itself is a broken row, not the end of the run."""

@@ -120,6 +120,11 @@ class House:
             else:
                 await asyncio.to_thread(replica.process.start)
 
+    def logs(self) -> dict[str, str]:
+        """All that any process has written since the house stands, by the log's name."""
+        paths = [*sorted(self.folder.glob("*.log")), self.directus.process.log_path]
+        return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in paths}
+
     # The model.
 
     async def plan(self, plan: Plan) -> None:

@@ -75,7 +75,9 @@ class _Provider:
         plan = self.plan
         fault = None
         if plan.fault is not None and (plan.whose == "everybody" or request.path == _ANTHROPIC):
-            fault = Fault(plan.fault, after_tokens=plan.after_tokens, status=plan.status)
+            # A real provider's error may quote what it was sent: no log may pass that on.
+            quoted = request.last_user_text[-200:]
+            fault = Fault(plan.fault, after_tokens=plan.after_tokens, status=plan.status, message=quoted)
         if not request.streamed and plan.after_tokens:
             fault = None  # what breaks in the middle of tokens has none to break here
         if fault is not None:

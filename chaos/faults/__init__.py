@@ -11,7 +11,9 @@ from chaos.faults import (
     outages,
     pauses,
     poison,
+    private,
     providers,
+    stops,
     visitors,
 )
 
@@ -26,9 +28,14 @@ FAULTS = (
     *late.FAULTS,
     *providers.FAULTS,
     *visitors.FAULTS,
+    *stops.FAULTS,
     *forgeries.FAULTS,
     *intruders.FAULTS,
     *poison.FAULTS,
     *conferences.FAULTS,
+    *private.FAULTS,
 )
-"""In the order of the table under "Faults" in docs/operating.md, which ``python -m chaos --markdown`` prints."""
+"""In the order of the table under "Faults" in docs/operating.md, which ``python -m chaos --markdown`` prints.
+
+``private`` is last: it searches what all others have had logged.
+"""

@@ -96,7 +96,8 @@ def is_refused(answer: httpx.Response) -> bool:
     if answer.status_code != 200:
         return False
     said = answer.json()
-    data = said.get("data")  # of a change by a filter: the rows that it found, and it finds none
+    # A change by a filter answers with the rows that it found, and it finds none; a Flow with whatever it likes.
+    data = said.get("data") if isinstance(said, dict) else said
     return not (any(data.values()) if isinstance(data, dict) else data)
 
 

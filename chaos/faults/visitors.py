@@ -28,6 +28,8 @@ _SEEN_LATE_S = 0.1
 """The stand-in notices a closed connection, and we ask it, within this."""
 _TWO_ANSWERS_S = 15.0
 """From a question to its end: a message waits for one answer and has its own then, 3 s each here, twice when busy."""
+_TAKEN_UP_S = 16.0
+"""From a kill to the end of what waited behind it: taken up within 10 s, and two answers of 2 s, 3 s each when busy."""
 _STOPPED_S = 8.0
 """From a question to its stopped end: it begins to show within a second or two, and no sweep (8 s) was needed."""
 
@@ -158,7 +160,7 @@ async def _cancelled_by_visitor(scene: Scene) -> None:
 
 FAULTS = (
     Fault("burst in one conversation", _burst, promised_s=_TWO_ANSWERS_S),
-    Fault("burst behind a worker that dies", _burst_and_kill, promised_s=25),
+    Fault("burst behind a worker that dies", _burst_and_kill, promised_s=_TAKEN_UP_S),
     Fault("stop in mid-stream, by status", _cancelled_by_status, promised_s=_STOPPED_S),
     Fault("stop in mid-stream, by the visitor", _cancelled_by_visitor, promised_s=_STOPPED_S),
 )
