@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from chaos.fault import Scene
 
-__all__ = ["FAULTS", "is_refused", "strangers_in"]
+__all__ = ["FAULTS", "is_refused", "nothing_changed", "strangers_in"]
 
 _VICTIMS = 4
 _LONG = 3 * POINTS
