@@ -24,6 +24,8 @@ _CREATED, _CHANGED = "/hooks/message-created", "/hooks/content-changed"
 _VICTIMS = 6
 _UNANSWERED_S = 2.5
 """A message that was reported has an answer's row by then, and the sweep looks at none younger than 8 s."""
+_BEGUN_S = 5.0
+"""Behind that, still before the sweep."""
 _REPORTED_EVERY_S = 0.5
 _LIE = "Zyzzyvarium"
 """Stands in no row, only in what payloads claim."""
@@ -134,7 +136,10 @@ async def _one_victim(scene: Scene, refused: dict[int, int]) -> None:
         scene.injected()
         if status != 202:
             scene.broken(f"a hook with the right secret: {status}")
-    await scene.traffic.begun(victim)
+    try:
+        await scene.traffic.begun(victim, _BEGUN_S)
+    except TimeoutError:
+        scene.broken("a hook with the right secret and a lie in it did not have its row answered")
 
 
 async def _reported(scene: Scene, is_over: asyncio.Event) -> None:

@@ -80,7 +80,7 @@ def nothing_foreign(scene: Scene, rows: Iterable[Mapping[str, Any]], foreign: Se
             continue
         shown = json.dumps([row["messageText"], row["metadata"]], ensure_ascii=False)
         if found := [word for word in foreign if word in shown]:
-            scene.broken(f"an answer has {len(found)} foreign things in it, {row['id']}: {shown[:200]}")
+            scene.broken(f"an answer has {len(found)} things in it that are not its visitor's: {row['id']}")
         if _EVIL.search(row["messageText"] or ""):
             scene.broken(f"an answer leads its visitor astray: {row['id']}")
         if strange := set((row["metadata"] or {}).get("tools_used", ())) - set(make_tools()):
