@@ -48,6 +48,7 @@ async def _intruder(scene: Scene) -> None:
                 await intruder.subscribe(target)
                 scene.injected(12)
                 await _try_all(scene, intruder, target, visitor, own_tag)
+                _nothing_of_others(scene, "the WebSocket", "\n".join(intruder.heard), {own_tag}, visitor)
                 if asked.ended_at is not None:
                     scene.note("an answer had ended before everything was tried at it")
                 await scene.traffic.ended(question_id)
