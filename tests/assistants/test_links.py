@@ -15,7 +15,7 @@ from assistants.links import without_foreign_links
 from tests.rendered_links import rendered_links, rendered_pictures
 
 HOSTS = frozenset({"good.org"})
-CORPUS = Path(__file__).parents[1] / "security/corpus.jsonl"
+CORPUS = Path(__file__).parents[2] / "standins/attacks.jsonl"
 SPELLINGS = {
     attack["id"]: attack["text"].replace("clay-days.example", "good.org")
     for attack in map(json.loads, CORPUS.read_text("utf-8").splitlines())

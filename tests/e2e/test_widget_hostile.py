@@ -73,7 +73,7 @@ MARKUP = [
     "[user](https://ep.example@evil.example) [letters](https://\u0435p.example)",
 ]
 
-ATTACKS = Path(__file__).parents[1] / "security/corpus.jsonl"
+ATTACKS = Path(__file__).parents[2] / "standins/attacks.jsonl"
 SPELLINGS = [
     attack["text"]
     for attack in map(json.loads, ATTACKS.read_text("utf-8").splitlines())
