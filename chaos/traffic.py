@@ -207,9 +207,10 @@ class Traffic:
             question = self._seen.get(each.message_id)
             if each.ended_at is not None or question is None or not question[0]:
                 continue
-            answer = self._seen.get(answer_id_of(each.message_id))
-            if answer is None and question[0] != "superseded":
+            if question[0] == "superseded":
+                each.ended_at = now  # by another one's answer, whatever becomes of its own
                 continue
-            if answer is None or answer[0] != "streaming":
+            answer = self._seen.get(answer_id_of(each.message_id))
+            if answer is not None and answer[0] != "streaming":
                 each.ended_at = now
-                each.ended_text = answer[1] if answer else None
+                each.ended_text = answer[1]

@@ -43,7 +43,8 @@ class AnswerStream:
         self.row = row
         self._text = ""
         self._draft: tuple[str, Callable[[str], str]] | None = None
-        self.seq = 0
+        self.seq = (claim.attempt - 1) * SEQ_GAP_AFTER_TAKEOVER
+        """Ahead of attempts before this one also where their writes are still on their way, and the row knows none."""
         self.exists = False
         """Whether the row is known to be in Directus."""
         self.wanted = False

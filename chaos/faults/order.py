@@ -119,12 +119,17 @@ async def _pair(scene: Scene) -> tuple[str, list[str]]:
 
 def told_in_order(scene: Scene, conversations: Sequence[Sequence[str]]) -> None:
     """Break the row where a conversation's answers ended in another order than they were asked for."""
-    wrong = 0
+    wrong: list[str] = []
     for asked in conversations:
         ends = [scene.traffic.asked[message_id].ended_at or 0.0 for message_id in asked]
-        wrong += ends != sorted(ends)
+        if ends != sorted(ends):
+            wrong.append(
+                " ".join(f"{scene.traffic.tags.get(each)} {end:.1f}" for each, end in zip(asked, ends, strict=True))
+            )
     if wrong:
-        scene.broken(f"in {wrong} of {len(conversations)} conversations answers came out of order")
+        scene.broken(
+            f"in {len(wrong)} of {len(conversations)} conversations answers came out of order: {'; '.join(wrong)}"
+        )
 
 
 FAULTS = (

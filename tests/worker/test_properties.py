@@ -141,6 +141,16 @@ def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
     )
 )
 @example(
+    # Each attempt at a stop is given up and done late: the last one's row knew of none of them, nor did its seq.
+    case=Case(
+        seed=204153,
+        workers=3,
+        asked=(Asked(conversation=0, at=0.0, hook_after=None, faults=(("stall", 1), ("busy", 1))),),
+        befalls=(Befalls(at=0.0, what="stop by flag", which=0, size=0.1),),
+        late=(DoneLate(at=0.0, times=2, after_s=5.0), DoneLate(at=0.0, times=2, after_s=5.0)),
+    )
+)
+@example(
     # Directus is away for longer than the line holds, as two questions come: the first was answered twice.
     case=Case(
         seed=7,
