@@ -61,7 +61,8 @@ async def _is_soon(message_id: str, services: Services) -> bool:
     job = AnswerJob(message_id=message_id)
     await services.queue.enqueue(job)
     due_in_s = await services.queue.due_in_s(job)
-    return due_in_s is not None and due_in_s < PUT_OFF_S
+    # Where nobody asks for it now, its job has just ended: it found the line taken by us, and waits for our leaving.
+    return due_in_s is None or due_in_s < PUT_OFF_S
 
 
 async def _take_over(message_ids: Sequence[str], services: Services) -> None:

@@ -143,6 +143,7 @@ async def test_an_answer_on_the_screen_is_ended_before_the_next_one_begins(works
     """All workers were down for longer than the line holds; both jobs are due at once, the later one first."""
     conversation_id = workshop.conversation()
     first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(0.05)
     shown(workshop, first)
     await asyncio.sleep(0.05)
     second = workshop.ask("Two?", conversation_id)
@@ -153,10 +154,35 @@ async def test_an_answer_on_the_screen_is_ended_before_the_next_one_begins(works
     assert said == ["One?", "Hello there.", "Two?"], "what was answered meanwhile is known"
 
 
+async def test_a_turn_that_found_the_line_taken_by_us_and_ended_its_job_comes_first_all_the_same(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(0.05)
+    shown(workshop, first)
+    await asyncio.sleep(0.05)
+    second = workshop.ask("Two?", conversation_id)
+    queue = workshop.services.queue
+
+    async def is_there(_job: object) -> bool:
+        await workshop.answer(first)  # another worker's, which only notes that it waits
+        return False
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(queue, "enqueue", is_there)
+        with pytest.raises(RetryLater):
+            await workshop.answer(second)
+    assert workshop.answer_to(second) is None
+    await seen_through(workshop, second, first)
+    assert await ends_in_order(workshop) == [first, second]
+
+
 async def test_nobody_waits_for_an_answer_that_is_put_off_for_long(workshop: Workshop) -> None:
     """Directus refuses its row until a person mends it; the visitor asks on."""
     conversation_id = workshop.conversation()
     first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(0.05)
     shown(workshop, first)
     await asyncio.sleep(0.05)
     second = workshop.ask("Two?", conversation_id)
