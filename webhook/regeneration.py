@@ -157,12 +157,16 @@ class Regeneration:
         if claim is None:
             seen, _ = await self._rows(question_id)  # a live answer is refused at once
             claim = await self._settled(question_id)
+        is_untouched = False
         try:
             yield claim, seen
+        except (HTTPException, NotFoundError):
+            is_untouched = True  # it was refused: nothing was written
+            raise
         finally:
             with suppress(ServiceUnavailableError):  # then it lapses
                 async with _soon(self._redis):
-                    await self._leases.release(claim)
+                    await self._leases.release(claim, is_untouched=is_untouched)
 
     async def _settled(self, question_id: str) -> Claim:
         loop = asyncio.get_running_loop()

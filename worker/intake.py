@@ -6,6 +6,7 @@ The hook's payload is never believed; these rows are.
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from services.answer_ids import answer_id_of
 from worker.turn import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from services.directus.client import Directus, Row
 
@@ -24,6 +25,7 @@ __all__ = [
     "Standing",
     "Talk",
     "clean_text",
+    "read_asked_since",
     "read_begun",
     "read_covering",
     "read_incoming",
@@ -39,8 +41,10 @@ _SANE_TRACE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What the receiver takes as a correlation id."""
 BURST = 10
 """Unanswered questions that are looked for before a message, so that a turn reads little of a long conversation."""
-LATER_AT_MOST = 20
-"""Answers begun since a message was asked that are read with what came before it."""
+SINCE_AT_MOST = 20
+"""Rows made since a message was asked that are read: the first of them tell who came to cover it."""
+FRESH_S = 2.0
+"""A message that was asked so shortly ago has none behind it yet, and what was before it has ended, or has the line."""
 MAX_BURST = 60
 """That one answer covers. Where more than ten wait, it is looked for these: an earlier one that is left over would be
 answered by itself, behind later ones."""
@@ -65,6 +69,11 @@ class Incoming:
     def is_settled(self) -> bool:
         """Whether a turn has answered or covered it."""
         return self.status in _SETTLED
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was asked just now; False where Directus's clock is ahead of ours."""
+        return 0 <= time.time() - self.asked_at <= FRESH_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +177,20 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
         rows = await _rows_until(directus, incoming, own, history_limit + 2 * MAX_BURST)
     standing = _standing({row["id"]: row["status"] for row in rows}, incoming.message_id, answer_id)
     before = [row for row in reversed(rows) if row["id"] not in own]
-    answers = {row["id"]: row for row in before if row["role"] != "user"}
     asked = {row["id"]: answer_id_of(row["id"]) for row in before if row["role"] == "user"}
     waiting = {row["id"]: asked[row["id"]] for row in before if _is_waiting(row)}
+    answers = await _answers_among(directus, incoming.conversation_id, waiting.values())
     covered = {message_id for message_id, its_answer in waiting.items() if its_answer not in answers}
     if standing.is_on_screen:
         covered |= await _covered_before(directus, answer_id)
+    since = [] if standing.is_on_screen or incoming.is_fresh else await _answers_since(directus, incoming, own)
+    meanwhile = [row for row in since if row["id"] in asked.values()]
     burst = [row for row in before if row["id"] in covered][-MAX_BURST:]
     questions = [clean_text(row["messageText"] or "") for row in burst] + [clean_text(incoming.text)]
-    later = [row for row in answers.values() if _is_later(row, incoming) and row["id"] not in asked.values()]
     said = [
         Said(role=row["role"], text=clean_text(row["messageText"])[:MAX_SAID_CHARS])
-        for row in before
-        if (row["messageText"] or "").strip() and row["status"] != "streaming" and row not in burst and row not in later
+        for row in [*before, *meanwhile]
+        if (row["messageText"] or "").strip() and row["status"] != "streaming" and row not in burst
     ]
     return Talk(
         question="\n".join(text for text in questions if text)[-MAX_QUESTION_CHARS:]
@@ -189,29 +199,54 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
         covers=[row["id"] for row in burst],
         history=said[-history_limit:] if history_limit else [],
         standing=standing,
-        ahead=[
-            message_id
-            for message_id, its_answer in waiting.items()
-            if its_answer in answers and answers[its_answer]["status"] == "streaming"
-        ],
-        later_answers=[row["id"] for row in later],
+        ahead=[each for each, its_answer in waiting.items() if answers.get(its_answer) == "streaming"],
+        later_answers=[row["id"] for row in since if row["id"] not in asked.values()],
     )
 
 
 async def _rows_until(directus: Directus, incoming: Incoming, own: set[str], count: int) -> list[Row]:
-    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two.
-
-    With them the answers that were begun since: those of the messages before it, and where an old message was lost,
-    those of the ones behind it.
-    """
-    since = {"_and": [{"role": {"_eq": "assistant"}}, {"date_created": {"_gt": _iso(incoming.asked_at)}}]}
-    until = {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}, since]}
-    fields = ["id", "role", "messageText", "status", "date_created"]
-    in_talk = {"conversation_id": {"_eq": incoming.conversation_id}}
-    limit = count + len(own) + LATER_AT_MOST
+    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two."""
     return await directus.read_items(
-        "messages", filter={"_and": [in_talk, until]}, fields=fields, sort=["-date_created"], limit=limit
+        "messages",
+        filter={
+            "_and": [
+                {"conversation_id": {"_eq": incoming.conversation_id}},
+                {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]},
+            ]
+        },
+        fields=["id", "role", "messageText", "status"],
+        sort=["-date_created"],
+        limit=count + len(own),
     )
+
+
+async def _answers_since(directus: Directus, incoming: Incoming, own: set[str]) -> list[Row]:
+    """The first answers, its own aside, that were begun since a message was asked: of those before it, or behind."""
+    rows = await directus.read_items(
+        "messages",
+        filter={
+            "_and": [
+                {"conversation_id": {"_eq": incoming.conversation_id}},
+                {"role": {"_eq": "assistant"}},
+                {"date_created": {"_gt": _iso(incoming.asked_at)}},
+            ]
+        },
+        fields=["id", "role", "messageText", "status"],
+        sort=["date_created"],
+        limit=SINCE_AT_MOST,
+    )
+    return [row for row in rows if row["id"] not in own]
+
+
+async def _answers_among(directus: Directus, conversation_id: str, ids: Iterable[str]) -> dict[str, str | None]:
+    """Those of the rows that are answers of this conversation, each with its status.
+
+    A row that somebody else has made under an answer's id is none.
+    """
+    rows = await directus.read_by_ids("messages", [*ids], fields=("id", "role", "status", "conversation_id"))
+    return {
+        row["id"]: row["status"] for row in rows if row["role"] != "user" and row["conversation_id"] == conversation_id
+    }
 
 
 async def _covered_before(directus: Directus, answer_id: str) -> set[str]:
@@ -220,16 +255,42 @@ async def _covered_before(directus: Directus, answer_id: str) -> set[str]:
     return {message_id for row in rows for message_id in (row["metadata"] or {}).get("covers", ())}
 
 
-async def read_covering(directus: Directus, message_id: str, later_answers: Sequence[str]) -> tuple[bool, bool]:
-    """Whether one of the answers covers a message, and whether one of them is still being written."""
-    rows = await directus.read_by_ids("messages", later_answers, fields=("id", "status", "metadata"))
-    is_covered = any(message_id in ((row["metadata"] or {}).get("covers") or ()) for row in rows)
-    return is_covered, any(row["status"] == "streaming" for row in rows)
+async def read_covering(directus: Directus, message_id: str, later_answers: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether one of the answers covers a message, and which of them are still being written.
+
+    One that came to nothing covers nothing.
+    """
+    fields = ("id", "status", "messageText", "metadata")
+    rows = await directus.read_by_ids("messages", later_answers, fields=fields)
+    is_covered = any(
+        message_id in ((row["metadata"] or {}).get("covers") or ())
+        for row in rows
+        if row["status"] != "failed" or (row["messageText"] or "").strip()
+    )
+    return is_covered, [row["id"] for row in rows if row["status"] == "streaming"]
 
 
-async def read_begun(directus: Directus, message_ids: Sequence[str]) -> bool:
+async def read_asked_since(directus: Directus, incoming: Incoming) -> dict[str, str]:
+    """By their answers' ids, the user messages that came first behind this one."""
+    rows = await directus.read_items(
+        "messages",
+        filter={
+            "_and": [
+                {"conversation_id": {"_eq": incoming.conversation_id}},
+                {"role": {"_eq": "user"}},
+                {"date_created": {"_gt": _iso(incoming.asked_at)}},
+            ]
+        },
+        fields=["id"],
+        sort=["date_created"],
+        limit=SINCE_AT_MOST,
+    )
+    return {answer_id_of(row["id"]): row["id"] for row in rows}
+
+
+async def read_begun(directus: Directus, conversation_id: str, message_ids: Sequence[str]) -> bool:
     """Whether there is an answer's row for any of these messages by now."""
-    return bool(await directus.read_by_ids("messages", [answer_id_of(each) for each in message_ids], fields=("id",)))
+    return bool(await _answers_among(directus, conversation_id, map(answer_id_of, message_ids)))
 
 
 def clean_text(text: str) -> str:
@@ -245,10 +306,6 @@ def _standing(statuses: Mapping[str, str | None], message_id: str, answer_id: st
 
 def _is_waiting(row: Row) -> bool:
     return row["role"] == "user" and row["status"] not in _SETTLED
-
-
-def _is_later(row: Row, incoming: Incoming) -> bool:
-    return _unix(row["date_created"]) > incoming.asked_at
 
 
 def _trace_of(metadata: object) -> str:

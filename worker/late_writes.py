@@ -68,6 +68,8 @@ class _Suspect:
     last_row: Row | None
     since: float = field(default_factory=time.monotonic)
     still_since: float | None = None
+    expected_seq: int | None = None
+    """Of the answer's row as it had to stand when it was looked at last."""
     tended_until: float | None = None
     """Until when Redis was told last that this process is at it (Unix s)."""
     is_noted: bool = False
@@ -208,6 +210,8 @@ class LateWrites:
             if row is None or _is_wanted(row, expected[0]):
                 return True
             is_hit = _is_older(row, expected[0])
+            if each.expected_seq != expected[0]["seq"]:  # another turn has ended, or begun, since
+                each.expected_seq, each.still_since = expected[0]["seq"], None
         else:
             question = rows.get(each.message_id)
             if question is None or question["status"] == "answered":

@@ -13,7 +13,7 @@ from services.logging import get_logger
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
 from worker.ending import mark
-from worker.intake import read_begun, read_covering
+from worker.intake import read_asked_since, read_begun, read_covering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ async def may_begin(talk: Talk, incoming: Incoming, services: Services) -> bool:
     if talk.standing.is_on_screen:
         return True
     if talk.later_answers:
-        is_covered, is_written = await read_covering(services.directus, incoming.message_id, talk.later_answers)
-        if is_written:
+        is_covered, written = await read_covering(services.directus, incoming.message_id, talk.later_answers)
+        if written and (is_covered or await _goes_on(written, incoming, services)):
             raise _behind("later")
         if is_covered:
             log.info("turn.covered_meanwhile")
@@ -52,8 +52,15 @@ async def may_begin(talk: Talk, incoming: Incoming, services: Services) -> bool:
         if await _is_soon(message_id, services):
             raise _behind(message_id)
     if talk.covers:
-        await _take_over(talk.covers, services)
+        await _take_over(talk.covers, incoming.conversation_id, services)
     return True
+
+
+async def _goes_on(answer_ids: Sequence[str], incoming: Incoming, services: Services) -> bool:
+    """Whether somebody goes on with later answers that are on the screen, or ends them, soon."""
+    asked = await read_asked_since(services.directus, incoming)
+    # Whose question is gone the sweep ends.
+    return any([each not in asked or await _is_soon(asked[each], services) for each in answer_ids])
 
 
 async def _is_soon(message_id: str, services: Services) -> bool:
@@ -65,7 +72,7 @@ async def _is_soon(message_id: str, services: Services) -> bool:
     return due_in_s is None or due_in_s < PUT_OFF_S
 
 
-async def _take_over(message_ids: Sequence[str], services: Services) -> None:
+async def _take_over(message_ids: Sequence[str], conversation_id: str, services: Services) -> None:
     """Refuse whoever was at these messages and lives no more. Raises RetryLater if somebody lives, or has begun."""
     attempts = await services.leases.fence(message_ids)
     if None in attempts.values():
@@ -74,7 +81,7 @@ async def _take_over(message_ids: Sequence[str], services: Services) -> None:
         if count:
             # One of them may have the answer's row on its way: there is to be none.
             await services.watched.expect(message_id, [])
-    if await read_begun(services.directus, message_ids):
+    if await read_begun(services.directus, conversation_id, message_ids):
         raise _behind("begun")
 
 

@@ -12,6 +12,7 @@ from services.answer_ids import answer_id_of
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
 from tests.worker.test_answering import until
+from worker.intake import FRESH_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +148,7 @@ async def test_an_answer_on_the_screen_is_ended_before_the_next_one_begins(works
     shown(workshop, first)
     await asyncio.sleep(0.05)
     second = workshop.ask("Two?", conversation_id)
+    await asyncio.sleep(FRESH_S)
     await seen_through(workshop, second, first)
     assert await ends_in_order(workshop) == [first, second]
     assert (workshop.status_of(first), workshop.status_of(second)) == ("answered", "answered")
@@ -200,7 +202,7 @@ async def test_a_message_that_an_answer_on_the_screen_covers_has_none_of_its_own
     first = workshop.ask("One?", conversation_id)
     await asyncio.sleep(0.05)
     second = workshop.ask("Two?", conversation_id)
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(FRESH_S)  # the sweep asks for what is older than 8 s
     shown(workshop, second, metadata={"covers": [first]})
     with pytest.raises(RetryLater):
         await workshop.answer(first)
@@ -218,6 +220,7 @@ async def test_marks_that_directus_breaks_at_cost_no_second_answer_of_a_covered_
     await workshop.answer(second)
     assert (row_of(workshop, second)["status"], workshop.status_of(first)) == ("completed", None)
     workshop.directus.breaks_at = None
+    await asyncio.sleep(FRESH_S)
     await seen_through(workshop, first, second)
     assert (workshop.status_of(first), workshop.answer_to(first)) == ("superseded", None)
     assert len(workshop.provider.prompts) == 1
@@ -276,3 +279,78 @@ async def test_a_text_that_is_all_held_back_makes_no_row(workshop: Workshop) -> 
     await turn
     await seen_through(workshop, second)
     assert (workshop.status_of(first), workshop.status_of(second)) == ("superseded", "answered")
+
+
+@pytest.mark.parametrize("later", [10, 60])
+async def test_an_old_answer_is_written_anew_however_much_was_said_since(workshop: Workshop, later: int) -> None:
+    """What came behind it neither hides its own rows nor what was said before it."""
+    conversation_id = workshop.conversation()
+    before = workshop.ask("Zero?", conversation_id)
+    await workshop.answer(before)
+    await asyncio.sleep(1)
+    first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(0.05)
+    shown(workshop, first, messageText="", seq=1003)
+    for _ in range(later):
+        await asyncio.sleep(1)
+        other = workshop.ask("And?", conversation_id)
+        await workshop.services.directus.update_item("messages", other, {"status": "answered"})
+        shown(workshop, other, status="completed", messageText="So.")
+    await workshop.answer(first)
+    assert (workshop.status_of(first), row_of(workshop, first)["status"]) == ("answered", "completed")
+    said = [message.text for message in workshop.provider.prompts[-1].messages]
+    assert (set(said[:-1]), said[-1]) == ({"Zero?", "Hello there."}, "One?")
+
+
+async def test_a_lost_message_is_answered_however_much_was_said_since(workshop: Workshop) -> None:
+    conversation_id = workshop.conversation()
+    lost = workshop.ask("One?", conversation_id)
+    for _ in range(60):
+        await asyncio.sleep(1)
+        other = workshop.ask("And?", conversation_id)
+        await workshop.services.directus.update_item("messages", other, {"status": "answered"})
+        shown(workshop, other, status="completed", messageText="So.")
+    await workshop.answer(lost)
+    assert row_of(workshop, lost)["status"] == "completed"
+
+
+async def test_nobody_waits_for_a_later_answer_that_is_put_off_for_long(workshop: Workshop) -> None:
+    conversation_id = workshop.conversation()
+    lost = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(FRESH_S + 1)
+    later = workshop.ask("Two?", conversation_id)
+    await asyncio.sleep(0.05)
+    shown(workshop, later)
+    job = AnswerJob(message_id=later)
+    await workshop.services.queue.enqueue(job)
+    with pytest.raises(RetryLater):
+        await workshop.answer(lost)
+    await workshop.redis.zincrby(job.queue, 600_000, job.job_id)
+    await workshop.answer(lost)
+    assert row_of(workshop, lost)["status"] == "completed"
+
+
+@pytest.mark.parametrize("disguise", [{"role": "user"}, {"conversation_id": None}])
+async def test_a_strangers_row_under_an_answers_id_holds_nobody_up(
+    workshop: Workshop, disguise: dict[str, Any]
+) -> None:
+    """Answers' ids can be worked out by whoever knows the question's."""
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(0.05)
+    shown(workshop, first, **disguise)
+    second = workshop.ask("Two?", conversation_id)
+    await workshop.answer(second)
+    assert row_of(workshop, second)["status"] == "completed"
+
+
+async def test_an_answer_that_came_to_nothing_covers_nothing(workshop: Workshop) -> None:
+    """Its question was deleted, and the sweep has ended it."""
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    await asyncio.sleep(FRESH_S + 1)
+    second = workshop.ask("Two?", conversation_id)
+    shown(workshop, second, status="failed", messageText="", metadata={"covers": [first]})
+    await workshop.services.directus.delete_items("messages", [second])
+    await workshop.answer(first)
+    assert row_of(workshop, first)["status"] == "completed"
