@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from services import redis_keys
 from services.answer_ids import answer_id_of
 from services.errors import ServiceUnavailableError
 from services.logging import bind_trace, get_logger, new_trace_id
@@ -51,6 +52,8 @@ SAVE_PATIENCE_S = 2.0
 NUDGES_S = (0.05, 0.1, 0.2, 0.4)
 """Pauses between tries to ask for the next turn: its job id may still belong to the job that found the line taken and
 is just ending, which takes a round trip to Redis. They hold a worker's slot: what takes longer is the sweep's."""
+READ_WITHIN_S = redis_keys.CONVERSATION_LOCK_TTL_S / 2
+"""Until a turn is watched nobody keeps its place in the line; reads that take longer may have outlasted it."""
 HELD_S = 1.0
 """A turn that another worker holds is looked at again after this: a dead one's lease lapses after 5 s."""
 DEFAULT_SOURCE = "mini"
@@ -142,6 +145,7 @@ async def _enliven(
 
     Raises RetryLater while another answer of the conversation has to end first.
     """
+    began = time.monotonic()
     answer_id = answer_id_of(incoming.message_id)
     standing = await read_standing(services.directus, incoming.message_id, answer_id) if saved is not None else None
     turn = saved
@@ -160,6 +164,10 @@ async def _enliven(
         # The answer is whole, but the message was not marked: somebody stopped it, or a write was lost.
         await mark(services, question_marks(turn) if saved else [{"id": turn.message_id, "status": "answered"}])
         return None
+    place = Place(turn.conversation_id, turn.message_id, turn.asked_at)
+    if time.monotonic() - began > READ_WITHIN_S and not await services.line.still_has(place):
+        log.info("turn.line_lost")
+        raise RetryLater(0)  # others had it meanwhile: what was read is old
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
     live.is_on_screen = standing.is_on_screen
     live.lost_characters = standing.shown_characters

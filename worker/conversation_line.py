@@ -57,6 +57,14 @@ return 1
 """
 
 
+# KEYS: lock. ARGV: message id, lock ms. Returns 1 if the line was the message's all the time.
+_STILL = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+
 class Place:
     """Where a message stands: its conversation, its id, and when it was asked (Unix seconds)."""
 
@@ -76,6 +84,7 @@ class ConversationLine:
         self._enter = redis.register_script(_ENTER)
         self._leave = redis.register_script(_LEAVE)
         self._keep = redis.register_script(_KEEP)
+        self._still = redis.register_script(_STILL)
 
     async def enter(self, place: Place) -> bool:
         """Whether the turn may begin now; if not, it is noted as waiting."""
@@ -109,8 +118,13 @@ class ConversationLine:
             if is_taken and place is not None
         }
 
-    async def keep(self, held: Sequence[tuple[Place, str]]) -> None:
-        """Prolong the locks of live turns, each with its claim as it stands under the turn's lease."""
+    async def still_has(self, place: Place) -> bool:
+        """Whether the line is the message's and nobody else's since it entered; prolongs its place then."""
+        lock = redis_keys.conversation_lock(place.conversation_id)
+        return bool(await self._still(keys=[lock], args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000]))
+
+    async def keep(self, held: Sequence[tuple[Place, str]]) -> list[bool]:
+        """Prolong live turns' locks, each with its claim as it stands under the turn's lease; which could be."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for place, claim in held:
                 await self._keep(
@@ -118,7 +132,7 @@ class ConversationLine:
                     args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000, claim],
                     client=pipe,
                 )
-            await pipe.execute()
+            return [bool(kept) for kept in await pipe.execute()]
 
 
 def parse_newest(note: bytes | str) -> tuple[float, str]:

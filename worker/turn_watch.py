@@ -167,7 +167,11 @@ class TurnWatch:
         for live in watched:
             if not held[live.claim.message_id]:
                 live.interrupt(LeaseLost())
-        await self._line.keep([(live.place, live.claim.value) for live in watched])
+        kept = await self._line.keep([(live.place, live.claim.value) for live in watched])
+        for live, has_line in zip(watched, kept, strict=True):
+            if not has_line and not live.has_shown:
+                # Lost with Redis's memory, or slept through: who has the line now may be answering this message too.
+                live.interrupt(LeaseLost())
 
 
 def _text(value: bytes | str) -> str:

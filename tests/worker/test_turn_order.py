@@ -99,6 +99,51 @@ async def test_two_messages_and_a_directus_that_is_away_for_longer_than_the_line
         assert await ends_in_order(one) == [first, second]
 
 
+async def test_who_reads_for_longer_than_the_line_holds_reads_again(make_workshop: Callable[..., Workshop]) -> None:
+    """He has found a message to cover when Directus falls silent; until it speaks, that one's own turn has the line."""
+    slow, other = make_workshop(), make_workshop()
+    conversation_id = slow.conversation()
+    first = slow.ask("One?", conversation_id)
+    await asyncio.sleep(0.05)
+    second = slow.ask("Two?", conversation_id)
+    directus: Any = slow.services.directus
+    read_by_ids = directus.read_by_ids
+
+    reads: list[Any] = []
+
+    async def silent(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - its own
+        found = await read_by_ids(*args, **options)
+        reads.append(found)
+        if len(reads) == 2:  # the last one before it begins
+            await asyncio.sleep(11)
+        return found
+
+    directus.read_by_ids = silent
+    turn = asyncio.create_task(slow.answer(second))
+    await asyncio.sleep(10.5)
+    await other.answer(first)
+    with pytest.raises(RetryLater):
+        await turn
+    await seen_through(slow, second)
+    assert (slow.status_of(first), slow.status_of(second)) == ("answered", "answered")
+    assert row_of(slow, second)["metadata"]["covers"] == []
+
+
+async def test_a_turn_whose_line_is_anothers_gives_way_before_it_shows_anything(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """Redis was emptied, and another message of the conversation was quicker to come back."""
+    workshop = make_workshop()
+    workshop.provider.pace_s = 3.0
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    turn = asyncio.create_task(workshop.answer(first))
+    await until(lambda: workshop.provider.prompts)
+    await workshop.redis.set(redis_keys.conversation_lock(conversation_id), "another")
+    await asyncio.wait_for(turn, 2)
+    assert (workshop.answer_to(first), workshop.status_of(first)) == (None, None)
+
+
 async def test_who_was_at_a_message_and_slept_is_refused_once_another_answer_covers_it(
     make_workshop: Callable[..., Workshop],
 ) -> None:
