@@ -138,21 +138,30 @@ class _Held:
             self._status.set_result(status_of(reply))
 
 
+async def _caught(scene: Scene) -> tuple[str, Replica, _Held] | None:
+    """A question whose worker stands still with a write of its answer on its way; None if the answer ended before."""
+    message_id = await scene.traffic.ask()
+    await scene.traffic.begun(message_id)
+    replica = await scene.house.holder(message_id)
+    if replica is None:
+        return None
+    held = _Held(scene, replica, message_id)
+    try:
+        await asyncio.wait_for(held.caught.wait(), 3)
+    except TimeoutError:
+        replica.let_go()
+        return None
+    return message_id, replica, held
+
+
 async def _write_held(scene: Scene) -> None:
     """Pause while a write is on its way, which arrives when another worker has ended the answer."""
     landed = refused = 0
     for behind_s in _BEHIND_S:
-        message_id = await scene.traffic.ask()
-        await scene.traffic.begun(message_id)
-        replica = await scene.house.holder(message_id)
-        if replica is None:
+        caught = await _caught(scene)
+        if caught is None:
             continue
-        held = _Held(scene, replica, message_id)
-        try:
-            await asyncio.wait_for(held.caught.wait(), 3)
-        except TimeoutError:
-            replica.let_go()
-            continue  # the answer had ended before its next write
+        message_id, replica, held = caught
         right = await _ended_row(scene, message_id)
         await asyncio.sleep(behind_s)
         status, seq = await held.lands()
@@ -168,17 +177,10 @@ async def _watch_outlived(scene: Scene) -> None:
     """A write arrives when its worker is dead, and dead too is the one that ended the answer and watched its row."""
     landed = 0
     for _ in range(_TIMES):
-        message_id = await scene.traffic.ask()
-        await scene.traffic.begun(message_id)
-        replica = await scene.house.holder(message_id)
-        if replica is None:
+        caught = await _caught(scene)
+        if caught is None:
             continue
-        held = _Held(scene, replica, message_id)
-        try:
-            await asyncio.wait_for(held.caught.wait(), 3)
-        except TimeoutError:
-            replica.let_go()
-            continue  # the answer had ended before its next write
+        message_id, replica, held = caught
         right = await _ended_row(scene, message_id)
         for each in scene.house.replicas:
             each.signal(signal.SIGKILL)
