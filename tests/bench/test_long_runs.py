@@ -10,9 +10,10 @@ import pytest
 from bench.burst import tallied
 from bench.hooks import Hooks
 from bench.live_answers import Question
-from bench.soak import Sample, growth, key_kind, kinds_of_keys
+from bench.soak import Sample, growth, key_kind, kinds_of_keys, warm_up_s
 from services.answer_ids import answer_id_of
 from services.redis import connect_redis
+from services.redis_keys import TURN_FREE_TTL_S
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 QUESTIONS = [Question(FIRST, "c", "?"), Question(SECOND, "d", "?")]
@@ -56,6 +57,22 @@ def test_open_files_are_compared_by_their_medians() -> None:
     assert figure(peak, "worker's open files") == 0
     leaking = [replace(STILL, at=5.0 * step, worker_files=60 + step // 12) for step in range(100)]
     assert figure(leaking, "worker's open files") > 2
+
+
+def test_a_soak_that_outlives_the_keys_warms_up_until_as_many_go_as_come() -> None:
+    assert warm_up_s(20 * 60) == 5 * 60
+    assert warm_up_s(85 * 60) > TURN_FREE_TTL_S + 60
+    assert warm_up_s(8 * 3600) == 2 * 3600
+
+
+def test_from_then_on_a_key_more_for_each_turn_is_growth() -> None:
+    """5 turns/s leave 18,000 an hour."""
+    growing = [replace(STILL, at=5.0 * step, redis_keys=1_500 + 25 * step) for step in range(200)]
+    wavering = [replace(STILL, at=5.0 * step, redis_keys=18_000 + 40 * (step % 2)) for step in range(200)]
+    full, warming = growth(growing, are_keys_full=True), growth(growing)
+    assert not next(one for one in full if one.name == "soak: Redis's keys, growth").ok
+    assert next(one for one in warming if one.name == "soak: Redis's keys, growth").ok
+    assert all(one.ok for one in growth(wavering, are_keys_full=True))
 
 
 @pytest.mark.parametrize(("ttl_s", "lives"), [(-1, "forever"), (86_400, "long"), (3_600, "short"), (4, "short")])

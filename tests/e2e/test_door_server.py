@@ -49,6 +49,23 @@ def settings_with_nothing_there() -> Settings:
     )
 
 
+def environment_at(port: int) -> dict[str, str]:
+    """What a receiver in a process of its own is told: its port, and a Redis that nobody listens at."""
+    return {
+        "PATH": os.environ["PATH"],
+        "DIRECTUS_API_KEY": "key",
+        "DIRECTUS_WEBHOOK_SECRET": SECRET,
+        "WEBHOOK_PORT": str(port),
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+    }
+
+
+def live(port: int, *, retries: int = 0) -> bool:
+    """Whether the receiver at that port answers, soon."""
+    with httpx.Client(transport=httpx.HTTPTransport(retries=retries), timeout=3) as http:
+        return http.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """A receiver in this process; gives its address."""
@@ -221,18 +238,11 @@ async def test_an_answer_does_not_wait_for_a_delayed_ack() -> None:
 
 def test_the_process_ends_well_on_sigterm_and_says_what_it_lacks_at_the_start() -> None:
     port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DIRECTUS_API_KEY": "key",
-        "DIRECTUS_WEBHOOK_SECRET": SECRET,
-        "WEBHOOK_PORT": str(port),
-        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
-    }
+    environment = environment_at(port)
     command = [sys.executable, "-m", "webhook"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)  # noqa: S603 - our own command
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
-            assert http.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+        assert live(port, retries=8)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=15)
     finally:
@@ -273,13 +283,7 @@ def test_one_client_with_thousands_of_connections_keeps_nobody_out(said: bytes, 
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (6000, most))
     port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DIRECTUS_API_KEY": "key",
-        "DIRECTUS_WEBHOOK_SECRET": SECRET,
-        "WEBHOOK_PORT": str(port),
-        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
-    }
+    environment = environment_at(port)
     command = [sys.executable, "-m", "webhook"]
     held: list[socket.socket] = []
 
@@ -293,13 +297,11 @@ def test_one_client_with_thousands_of_connections_keeps_nobody_out(said: bytes, 
     with log.open("wb") as stderr:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=stderr, preexec_fn=few_open_files)  # noqa: S603, PLW1509 - our own command; nothing else runs here
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
-            assert http.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+        assert live(port, retries=8)
         hold(MAX_CONNECTIONS + 100)
         for _ in range(10):
             hold(100)
-            answer = httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=3)
-            assert answer.status_code == 200
+            assert live(port)
         for each in held:  # else the stop waits for their bodies, 10 s
             each.close()
         process.send_signal(signal.SIGTERM)
@@ -319,20 +321,13 @@ def test_one_client_with_thousands_of_connections_keeps_nobody_out(said: bytes, 
 def test_who_reads_no_answer_loses_its_connection_and_who_reads_slowly_does_not() -> None:
     """Two hundred requests for a file in one piece, to a process whose looks are short; a third client is served."""
     port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DIRECTUS_API_KEY": "key",
-        "DIRECTUS_WEBHOOK_SECRET": SECRET,
-        "WEBHOOK_PORT": str(port),
-        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
-    }
+    environment = environment_at(port)
     short = "import sys, webhook.unread as unread; unread.LOOK_S = 0.5; from webhook.main import main; sys.exit(main())"
     asked = b"GET /widget/vendor/marked.esm.js HTTP/1.1\r\nHost: door\r\n\r\n" * 200
     process = subprocess.Popen([sys.executable, "-c", short], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
     with socket.socket() as silent, socket.socket() as slow:
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
-                assert http.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+            assert live(port, retries=8)
             for client in (silent, slow):
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
                 client.settimeout(5)
@@ -344,7 +339,7 @@ def test_who_reads_no_answer_loses_its_connection_and_who_reads_slowly_does_not(
                 assert slow.recv(1024), "cut off, though it reads"
                 errors = errors or silent.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             assert errors, "still there"
-            assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+            assert live(port)
             slow.close()
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
+from tests.webhook.raw_client import RawClient
 from webhook.connection import Connection
 from webhook.server import listen, serve
 
@@ -53,16 +54,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await asyncio.sleep(LONG_S / len(parts))
 
 
-class Client:
-    """A socket that says what it is told to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def say(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
+class Client(RawClient):
+    """It takes its time, and measures how long the server does."""
 
     async def drip(self, data: bytes, pause_s: float = TIMEOUT_S / 4) -> None:
         """Say it byte by byte, until the server has had enough."""
@@ -80,11 +73,6 @@ class Client:
         with contextlib.suppress(ConnectionResetError):  # as a close arrives that leaves something unread
             assert await asyncio.wait_for(self._reader.read(), 5) == b""
         return time.monotonic() - begun
-
-    async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
 
 
 @asynccontextmanager

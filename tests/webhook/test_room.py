@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from tests.webhook.raw_client import RawClient
 from webhook import server
 from webhook.room import Room
 from webhook.server import listen, serve
@@ -35,16 +36,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webhook.room.PATIENCE_S", 0.05)
 
 
-class Client:
-    """A connection that says what it is told to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def say(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
+class Client(RawClient):
+    """It asks and hears, or sees that it was let go."""
 
     async def asks(self, path: bytes = b"/ok") -> bytes:
         """The status of the answer; b"" if the connection ended instead."""
@@ -68,11 +61,6 @@ class Client:
         except TimeoutError:
             return False
         return True
-
-    async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
 
 
 class SmallReceiver:
