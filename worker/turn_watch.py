@@ -36,6 +36,9 @@ PATIENCE_S = 0.3
 """A write of visible text does not wait longer for Redis to say that nobody took the turn."""
 STOOD_STILL_S = 1.0
 """A question with a time-out of PATIENCE_S that takes longer was asked by a process that was paused or starved."""
+ASLEEP_S = redis_keys.TURN_FREE_TTL_S / 2
+"""Whoever stood still for longer (a machine that was suspended) gives up his turns unasked: what refuses him in Redis
+does not stay for ever. Where nobody took them up, the sweep asks for them again."""
 
 
 class LiveTurn:
@@ -83,6 +86,7 @@ class TurnWatch:
         self._leases = leases
         self._line = line
         self._live: dict[str, LiveTurn] = {}
+        self._awake_at = time.time()  # the monotonic clock stands still with a machine
 
     def __len__(self) -> int:
         return len(self._live)
@@ -108,7 +112,7 @@ class TurnWatch:
         now: it is asked again.
         """
         wanted = list(claims)
-        while True:
+        while not self._has_slept():
             asked_at = time.monotonic()
             try:
                 async with asyncio.timeout(PATIENCE_S):
@@ -117,6 +121,17 @@ class TurnWatch:
                 held = dict.fromkeys(claim.message_id for claim in wanted)
             if time.monotonic() - asked_at < STOOD_STILL_S:
                 return held
+        return dict.fromkeys((claim.message_id for claim in wanted), False)
+
+    def _has_slept(self) -> bool:
+        """Whether this process stood still for hours, say, since this was asked last; then its turns are called off."""
+        now = time.time()
+        has_slept, self._awake_at = now - self._awake_at > ASLEEP_S, now
+        if has_slept:
+            log.warning("watch.slept", turns=len(self._live))
+            for live in list(self._live.values()):
+                live.interrupt(LeaseLost())
+        return has_slept
 
     async def run(self) -> None:
         """Watch until cancelled; without Redis the turns go on unwatched."""
@@ -124,7 +139,7 @@ class TurnWatch:
         away = False
         while True:
             await asyncio.sleep(TICK_S)
-            if not self._live:
+            if self._has_slept() or not self._live:
                 continue
             try:
                 await self._look()

@@ -138,6 +138,30 @@ async def test_a_process_that_stood_still_asks_again_whether_its_turns_are_its_o
     assert await workshop.services.watch.still_ours([claim]) == {"m": False}
 
 
+async def test_who_slept_for_hours_writes_nothing_though_redis_has_forgotten_who_won(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """A machine that was suspended in mid-answer: what refuses its writes lives for an hour."""
+    sleeper, winner = make_workshop(), make_workshop()
+    sleeper.provider.pieces, sleeper.provider.pace_s = ["The sleeper's words. ", *["more "] * 500], 0.01
+    message_id = sleeper.ask()
+    sleeping = asyncio.create_task(sleeper.answer(message_id))
+    await until(lambda: (sleeper.answer_to(message_id) or {}).get("messageText"))
+    await sleeper.services.pump.at_rest()
+    watch: Any = sleeper.services.watch
+    watched = dict(watch._live)
+    await sleeper.stand_still(message_id)
+    await winner.answer(message_id, attempt=2)
+    await winner.redis.flushdb()
+    whole = winner.answer_to(message_id)
+    watch._live.update(watched)
+    watch._awake_at -= 2 * 3600
+    await asyncio.wait_for(sleeping, 2)
+    assert whole is not None
+    assert (whole["messageText"], whole["status"]) == ("Hello there.", "completed")
+    assert winner.answer_to(message_id) == whole
+
+
 async def test_who_lost_a_turn_does_not_free_its_line(make_workshop: Callable[..., Workshop]) -> None:
     """The next message of the conversation waits for the worker that has the turn now."""
     loser, winner = make_workshop(), make_workshop()
