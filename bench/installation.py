@@ -21,7 +21,6 @@ import httpx
 
 from bench.hooks import Hooks
 from bench.process import ROOT, ChildProcess, environment
-from chaos.tap import Tap
 from cli.local_directus import DirectusOptions, DirectusSecrets, LocalDirectus, free_port
 from provision.provisioner import provision
 from services import redis_keys
@@ -29,6 +28,7 @@ from services.directus.client import Directus
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import Queue
 from services.redis import RedisClient, connect_redis
+from standins.tap import Tap
 from tests.e2e.redis_server import RedisServer
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ import redis.asyncio
 from bench.installation import DATA, conference_id
 from bench.process import ChildProcess, environment
 from chaos.model import Plan
-from chaos.tap import Tap
 from cli.local_directus import free_port
 from services import redis_keys
 from services.directus_names import MESSAGE_CREATED_FLOW_ID
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import Queue, ReindexJob
 from services.redis import connect_redis
+from standins.tap import Tap
 from tests.e2e.directus_server import DirectusServer, provision_directus, start_directus
 from tests.e2e.processes import ErleahProcess
 from tests.e2e.redis_server import RedisServer

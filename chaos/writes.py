@@ -13,7 +13,7 @@ from services.directus_names import ANSWERS_FLOW_ID, MESSAGES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from chaos.tap import Tap
+    from standins.tap import Tap
 
 __all__ = ["PassingWrites", "Write", "is_write", "rows_in", "status_of"]
 

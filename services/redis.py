@@ -146,7 +146,7 @@ def connect_redis(url: str, *, retries: int = PATIENT_RETRIES) -> RedisClient:
     if url.startswith("embedded://"):
         from services.redis_embedded import embedded_server  # noqa: PLC0415 - a server's process never loads the fake
 
-        return embedded_server(url.removeprefix("embedded://")).connect()
+        return RedisClient.over(embedded_server(url.removeprefix("embedded://")).pool())
     pool = BlockingConnectionPool.from_url(
         url,
         # Not redis-py's plain pool: it holds one lock while it reconnects, so that in an outage callers

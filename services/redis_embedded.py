@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Self
 from fakeredis import FakeAsyncRedis, FakeServer, TcpFakeServer
 from fakeredis._clients._tcp_server import TCPFakeRequestHandler
 
-from services.redis import RedisClient
-
 if TYPE_CHECKING:
     import socket
     from types import TracebackType
+
+    from redis.asyncio import ConnectionPool
 
 __all__ = ["EmbeddedRedis", "embedded_server"]
 
@@ -32,9 +32,9 @@ class EmbeddedRedis:
         self._server = server or FakeServer()
         self._listener: TcpFakeServer | None = None
 
-    def connect(self) -> RedisClient:
-        """Give a client that talks to the server without a socket."""
-        return RedisClient.over(FakeAsyncRedis(server=self._server).connection_pool)
+    def pool(self) -> ConnectionPool:
+        """Give connections to the server, without a socket."""
+        return FakeAsyncRedis(server=self._server).connection_pool
 
     def listen(self, port: int = 0) -> str:
         """Listen on a loopback port (0: a free one) and return the URL; again: the same URL.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from services.settings import Settings
-
 __all__ = ["EMBEDDED", "in_words", "unreal"]
 
 EMBEDDED: Final = "embedded://"
@@ -84,28 +82,28 @@ def _range(constraints: list[Any]) -> str:
     return f" {' '.join(found)}" if found else ""
 
 
-def unreal(settings: Settings) -> Iterator[str]:
+def unreal(values: Mapping[str, Any], fields: Mapping[str, FieldInfo], *, is_production: bool) -> Iterator[str]:
     """What has its type and yet is of no use outside: an address without a host, an id no row can have, a weak secret.
 
-    Asked of what was read, not of every ``Settings``: a part may be handed some of its maker's own, whose
-    ids, addresses and secrets nothing outside ever sees.
+    ``values`` by the names of the ``fields``. Asked of what was read, not of every ``Settings``: a part may be handed
+    some of its maker's own, whose ids, addresses and secrets nothing outside ever sees.
     """
     for name in _ADDRESSES:
-        value = getattr(settings, name)
+        value = values[name]
         if value is None or (name == "qdrant_url" and value.startswith(EMBEDDED)) or _is_address(value):
             continue
-        example = type(settings).model_fields[name].default or "https://example.com"
+        example = fields[name].default or "https://example.com"
         yield f"{name.upper()} wants an address that begins with http:// or https:// and names a host, e.g. {example}"
-    if not all(origin == "*" or _is_origin(origin) for origin in settings.cors_origins):
+    if not all(origin == "*" or _is_origin(origin) for origin in values["cors_origins"]):
         yield "CORS_ORIGINS wants origins with commas between, without a path, e.g. https://www.example.com"
-    conference_id = settings.default_conference_id
+    conference_id = values["default_conference_id"]
     if conference_id is not None and not _is_row_id(conference_id):
         yield f"DEFAULT_CONFERENCE_ID wants the UUID of a conference, as Directus shows it, e.g. {UUID(int=0)}"
-    for name, value in settings:
+    for name, value in values.items():
         secret = value.get_secret_value() if isinstance(value, SecretStr) else None
         if secret is not None and secret != (secret.strip() or None):
             yield f"{name.upper()} wants a value without blanks around it"
-        elif secret is not None and settings.is_production and name in _SECRETS and _is_weak(secret):
+        elif secret is not None and is_production and name in _SECRETS and _is_weak(secret):
             yield (
                 f"{name.upper()} is too weak for production; wants at least {_MIN_SECRET_LENGTH} random characters, "
                 "neither the same few of them nor words like changeme (openssl rand -hex 24)"

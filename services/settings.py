@@ -224,7 +224,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - one value per
             in_words(problem, Settings.model_fields) for problem in error.errors(include_input=False, include_url=False)
         ]
     else:
-        problems = list(unreal(settings))
+        problems = list(unreal(dict(settings), Settings.model_fields, is_production=settings.is_production))
     if problems:
         way_out = "set it in the environment or in .env (see .env.example), then run: erleah doctor"
         raise ConfigurationError("; ".join([*problems, way_out]))

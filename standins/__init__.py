@@ -1,1 +1,1 @@
-"""What stands in for services outside in fast tests and benchmarks; not part of the distribution."""
+"""What stands in for services outside, and the tap before real ones, for tests and benchmarks; not distributed."""

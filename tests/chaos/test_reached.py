@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from chaos.reached import Reached, conferences_read, conferences_searched
-from chaos.tap import Tap
 from services.answer_ids import answer_id_of
+from standins.tap import Tap
 
 if TYPE_CHECKING:
     from chaos.house import Replica

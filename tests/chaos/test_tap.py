@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaos.tap import Tap
+from standins.tap import Tap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,9 +6,9 @@ import asyncio
 import json
 from typing import Any
 
-from chaos.tap import Tap
 from chaos.writes import PassingWrites, is_write, rows_in
 from services.directus_names import ANSWERS_FLOW_ID
+from standins.tap import Tap
 
 ROWS = [{"id": "a", "seq": 3, "messageText": "…"}, {"id": "q", "status": "answered"}]
 

@@ -14,10 +14,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from chaos.tap import Tap
 from chaos.writes import PassingWrites, rows_in
 from services.answer_ids import answer_id_of
 from standins.models import Script
+from standins.tap import Tap
 from tests.e2e.stack import Stack, eventually, until
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import pytest
 from services.answer_ids import answer_id_of
 from services.directus.client import Directus
 from services.queue.job_queue import JobQueue
+from services.redis import RedisClient
 from services.redis_embedded import EmbeddedRedis
 from services.redis_keys import cancel_flag
 from services.settings import Settings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from services.queue.jobs import Job
-    from services.redis import RedisClient
 
 pytestmark = pytest.mark.e2e
 
@@ -89,7 +89,7 @@ async def door(directus_server: DirectusServer, service: Rest) -> AsyncIterator[
         webhook_port=directus_server.receiver_port,
     )
     redis = EmbeddedRedis()
-    client = redis.connect()
+    client = RedisClient.over(redis.pool())
     queue = WatchedQueue(client)
     directus = Directus(directus_server.url, directus_server.service_token)
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -146,7 +146,7 @@ async def test_a_streaming_answer_is_stopped_and_an_ended_one_is_left(
     answer_id = (await door.http.post("/api/messages", json=body, headers=headers)).json()["answer_id"]
     path = f"/api/messages/{answer_id}/cancel"
     assert (await door.http.post(path, headers=strangers)).status_code == 404
-    redis = door.redis.connect()
+    redis = RedisClient.over(door.redis.pool())
     assert await redis.get(cancel_flag(answer_id)) is None
     assert (await door.http.post(path, headers=headers)).status_code == 202  # it has no row yet
     assert await redis.get(cancel_flag(answer_id)) == b"1"

@@ -16,14 +16,13 @@ import structlog
 from services.errors import ServiceUnavailableError
 from services.queue.job_queue import JobQueue
 from services.queue.jobs import AnswerJob, Queue
-from services.redis import check_redis, connect_redis
+from services.redis import RedisClient, check_redis, connect_redis
 from services.redis_embedded import EmbeddedRedis
 from tests.services.queue_promises import QueuePromises, Worked, empty, running, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from services.redis import RedisClient
     from tests.e2e.redis_server import RedisServer
 
 pytestmark = pytest.mark.e2e
@@ -244,7 +243,7 @@ async def test_the_embedded_redis_serves_other_processes() -> None:
     with EmbeddedRedis() as embedded:
         url = embedded.listen()
         assert embedded.listen() == url
-        inside, outside = embedded.connect(), connect_redis(url)
+        inside, outside = RedisClient.over(embedded.pool()), connect_redis(url)
         worked = Worked()
         try:
             async with running(inside, {AnswerJob: worked}):

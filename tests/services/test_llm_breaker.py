@@ -10,19 +10,19 @@ import pytest
 from services.errors import ProviderBrokenStreamError, ProviderBusyError, ProviderRefusedError, ProviderRejectedError
 from services.llm.breaker import BreakerGate
 from services.llm.failures import failure_of_status
+from services.redis import RedisClient, connect_redis
 from services.redis_embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from services.redis import RedisClient
 
 BUSY = ProviderBusyError("claude", "overloaded")
 
 
 @pytest.fixture
 async def redis() -> AsyncIterator[RedisClient]:
-    client = EmbeddedRedis().connect()
+    client = RedisClient.over(EmbeddedRedis().pool())
     yield client
     await client.aclose()
 
@@ -125,8 +125,6 @@ async def test_after_its_time_one_probe_decides(redis: RedisClient) -> None:
 
 
 async def test_without_redis_every_provider_may_be_asked() -> None:
-    from services.redis import connect_redis  # noqa: PLC0415 - this test alone has no server
-
     client = connect_redis("redis://127.0.0.1:1/0", retries=0)
     gate = BreakerGate(client)
     await gate.failed("claude", BUSY)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.redis import RedisClient
 from services.redis_embedded import EmbeddedRedis
 from tests.services.queue_promises import QueuePromises
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from services.redis import RedisClient
 
 
 class TestOnEmbeddedRedis(QueuePromises):
@@ -20,4 +19,5 @@ class TestOnEmbeddedRedis(QueuePromises):
 
     @pytest.fixture
     def connect(self) -> Callable[[], RedisClient]:
-        return EmbeddedRedis().connect
+        embedded = EmbeddedRedis()
+        return lambda: RedisClient.over(embedded.pool())

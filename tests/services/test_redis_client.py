@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from services import redis_keys
 from services.errors import ServiceUnavailableError
-from services.redis import check_redis, connect_redis
+from services.redis import RedisClient, check_redis, connect_redis
 from services.redis_embedded import EmbeddedRedis
 
 
@@ -136,7 +136,7 @@ async def test_embedded_servers_are_apart_unless_named() -> None:
 async def test_clients_of_one_embedded_redis_see_the_same() -> None:
     """Each client of an EmbeddedRedis sees what another wrote, and closing one closes no other."""
     embedded = EmbeddedRedis()
-    one, two = embedded.connect(), embedded.connect()
+    one, two = RedisClient.over(embedded.pool()), RedisClient.over(embedded.pool())
     await one.set("a", "1")
     await one.aclose()
     assert await two.get("a") == b"1"

@@ -13,6 +13,7 @@ from fakeredis import FakeServer
 
 from services.errors import ServiceUnavailableError
 from services.queue.job_queue import JobQueue
+from services.redis import RedisClient
 from services.redis_embedded import EmbeddedRedis
 from services.settings import Settings
 from standins.directus import DirectusStandIn
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.queue.jobs import Job
-    from services.redis import RedisClient
 
 SECRET = "a-secret-that-only-directus-knows"
 CONFERENCE = "c0ffee00-0000-4000-8000-000000000001"
@@ -126,7 +126,7 @@ async def opened_door(**changes: Any) -> AsyncIterator[Door]:  # noqa: ANN401 - 
     standin = DirectusStandIn()
     standin.put("conferences", id=CONFERENCE, name="EuroPython")
     server = FakeServer()
-    redis = EmbeddedRedis(server).connect()
+    redis = RedisClient.over(EmbeddedRedis(server).pool())
     queue = WatchedQueue(redis)
     directus = standin.directus(retry_for_s=0.2)
     vectors = VectorsPing()

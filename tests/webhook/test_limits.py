@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from services.errors import RateLimitedError
 from services.rate_limits import RateLimits
+from services.redis import RedisClient
 from services.redis_embedded import EmbeddedRedis
 from services.redis_keys import RATE_LIMIT_PREFIX
 from tests.webhook.conftest import CONFERENCE, Door, opened_door
@@ -20,8 +21,6 @@ from webhook.clients import client_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from services.redis import RedisClient
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ async def server() -> FakeServer:
 
 @pytest.fixture
 async def redis(server: FakeServer) -> AsyncIterator[RedisClient]:
-    client = EmbeddedRedis(server).connect()
+    client = RedisClient.over(EmbeddedRedis(server).pool())
     yield client
     server.connected = True
     await client.aclose()

@@ -1,4 +1,4 @@
-"""A tap: a TCP proxy between one worker and one of its servers, where a fault can act at an exact moment.
+"""A tap: a TCP proxy between a process and one of its servers, where a fault acts at an exact moment.
 
 What a worker asks passes here before its server sees it, so "between the fencing check and the write" is a
 place in the code of a fault, not a matter of luck.
