@@ -1,4 +1,4 @@
-"""The house stands: imports go down the floors, never up or across."""
+"""The house stands: imports go down the floors, never up or across, and in no circle."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_imports_go_down_the_floors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """import-linter keeps the contract of pyproject.toml."""
+    """import-linter keeps the contracts of pyproject.toml."""
     monkeypatch.chdir(ROOT)
     assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS, capsys.readouterr().out
