@@ -8,6 +8,7 @@ import click
 
 from assistants.registry import make_assistants
 from cli.terminal import command_settings, data, run, say
+from services import redis_keys
 from services.embeddings.factory import make_embedder
 from services.errors import ConfigurationError, ErleahError, NotFoundError
 from services.llm.chain import make_language_model
@@ -18,6 +19,7 @@ from worker.replaying import replay as run_again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from assistants.interface import Assistant
     from services.embeddings.embedder import Embedder
@@ -33,13 +35,13 @@ IN_PROCESS = frozenset({"local", "fastembed"})
 
 
 @click.command()
-@click.argument("message_id")
+@click.argument("message_id", type=click.UUID)
 @click.option("--prompts", metavar="VERSION", help="With these prompts instead of the turn's own, v2 say.")
 @click.option("--live", is_flag=True, help="Ask a real model where none was asked the same then.")
 @click.option("--model", metavar="NAME", help="Another model writes, with --live.")
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
-def replay(*, message_id: str, prompts: str | None, live: bool, model: str | None, as_json: bool) -> int:
-    """Run the turn that answered this message again, and show where it parts from what it was.
+def replay(*, message_id: UUID, prompts: str | None, live: bool, model: str | None, as_json: bool) -> int:
+    """Run the turn of this message (a question, or its answer) again, and show where it parts from what it was.
 
     Needs Redis alone, writes nothing, and asks nothing outside but a model, and that with --live only. Exit code 1
     when the same inputs give another result.
@@ -47,7 +49,7 @@ def replay(*, message_id: str, prompts: str | None, live: bool, model: str | Non
     if model and not live:
         raise click.UsageError("--model needs --live: what another model would write, only it can say")
     settings = command_settings()
-    recording, replayed = run(_replay(settings, message_id, prompts=prompts, live=live, model=model))
+    recording, replayed = run(_replay(settings, str(message_id), prompts=prompts, live=live, model=model))
     steps = compare(recording, replayed)
     parted = [step for step in steps if not step.is_same]
     if as_json:
@@ -64,14 +66,15 @@ async def _replay(
 ) -> tuple[Recording, Replay]:
     redis = connect_redis(settings.redis_url, retries=1)
     try:
-        recording = await Recordings(redis, days=1).load(message_id)
+        recordings = Recordings(redis, days=1)
+        recording = await recordings.load(await recordings.question_of(message_id) or message_id)
     finally:
         await redis.aclose()
     if recording is None:
-        raise NotFoundError(
-            f"no turn of the message {message_id} is recorded; the newest thousand are kept, for RECORD_TURNS_DAYS "
-            "days, by the question's id; set RECORD_TURNS_DAYS and ask again: erleah ask QUESTION"
-        )
+        days = settings.record_turns_days
+        kept = f"the newest {redis_keys.RECORDINGS_AT_MOST:,} are kept, for {days} days (RECORD_TURNS_DAYS)"
+        nothing = "RECORD_TURNS_DAYS is 0, so nothing is; set it, restart the workers and ask again"
+        raise NotFoundError(f"no turn of the message {message_id} is recorded; {kept if days else nothing}")
     changes: dict[str, Any] = {"prompt_version": prompts or recording.settings["prompt_version"]}
     if model:
         changes |= {"anthropic_model": model, "openai_model": model}

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from services import redis_keys
+from services.answer_ids import answer_id_of
 from services.errors import ErleahError, NotFoundError, ProviderError
 from services.llm.calls import AnswerEnd, Parsed, Prompt, StreamEvent, Switch, TextDelta
 from services.llm.chain import LanguageModel
@@ -221,6 +222,11 @@ class Recordings:
                 "ask something shorter again, and replay that: erleah ask QUESTION"
             )
         return kept
+
+    async def question_of(self, answer_id: str) -> str | None:
+        """The message whose recorded turn wrote that answer; an answer's id leads back to no question by itself."""
+        recorded: list[Any] = await self._redis.zrange(redis_keys.RECORDINGS, 0, -1)
+        return next((each.decode() for each in recorded if answer_id_of(each.decode()) == answer_id), None)
 
     async def _write(self, message_id: str, packed: bytes) -> None:
         async with self._redis.pipeline(transaction=True) as pipe:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.answer_ids import answer_id_of
 from tests.worker.conference_workshop import conference_workshop
 from tests.worker.conftest import ScriptedProvider
 
@@ -42,15 +43,24 @@ async def test_a_turn_is_replayed_from_redis_alone(redis_server: RedisServer, tm
         "DIRECTUS_WEBHOOK_SECRET": "s" * 20,
         "EMBEDDING_PROVIDER": "local",
     }
-    ran = subprocess.run(  # noqa: ASYNC221, S603 - our own command, and nothing else runs meanwhile
-        [sys.executable, "-m", "cli.main", "replay", message_id, "--json"],
-        env=environment | {"PYTHONPATH": os.getcwd()},  # noqa: PTH109 - the repository, which pytest runs in
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout)
-    assert (found["same"], found["now"]) == (True, "Ropeworks sells ropes.")
+
+    def replayed(asked_for: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own command, and nothing else runs meanwhile
+            [sys.executable, "-m", "cli.main", "replay", asked_for, "--json"],
+            env=environment | settings | {"PYTHONPATH": os.getcwd()},  # noqa: PTH109 - the repository, which pytest runs in
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    for asked_for in (message_id, answer_id_of(message_id)):
+        ran = replayed(asked_for)
+        assert ran.returncode == 0, ran.stderr
+        found = json.loads(ran.stdout)
+        assert (found["same"], found["now"]) == (True, "Ropeworks sells ropes.")
+    unknown = str(uuid4())
+    assert (replayed("nope").returncode, replayed(unknown).returncode) == (2, 1)
+    assert f"no turn of the message {unknown} is recorded; the newest 1,000 are kept" in replayed(unknown).stderr
+    assert "RECORD_TURNS_DAYS is 0" in replayed(unknown, RECORD_TURNS_DAYS="0").stderr
