@@ -117,6 +117,7 @@ class Story:
             self.world.directus.put("conversations", id=conversation, source="mini")
         for _ in range(self.case.workers):
             self.world.start_worker()
+        befalling: list[asyncio.Task[Any]] = []
         due: list[tuple[float, int, Any]] = [(one.at, n, one) for n, one in enumerate(self.case.asked)]
         due += [(one.at, 100 + n, one) for n, one in enumerate(self.case.befalls)]
         due += [(one.at, 200 + n, one) for n, one in enumerate(self.case.late)]
@@ -129,8 +130,11 @@ class Story:
                 late_s = world.directus_made_late_s if what.makes_rows else world.directus_late_s
                 late_s += [what.after_s] * what.times
             else:
-                self.world.begin(self._befall(what))
+                befalling.append(self.world.begin(self._befall(what)))
         await asyncio.sleep(max(STORM_S - self.clock.now, 0))
+        for each in befalling:
+            if each.done():
+                each.result()  # a fault that breaks at itself has not befallen anybody
         self.world.calm()
         if not any(worker.is_running for worker in self.world.workers):
             self.world.start_worker()
@@ -229,8 +233,9 @@ class Story:
                 await asyncio.sleep(what.size)
                 world.redis_server.connected = True
             case "redis emptied":
-                for database in world.redis_server.dbs.values():
-                    database.clear()
+                with world.redis_server.lock:  # who waits for a key is told
+                    for database in world.redis_server.dbs.values():
+                        database.clear()
             case "redis unreached":
                 world.redis_unreached += count
             case "redis unheard":
