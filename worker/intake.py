@@ -44,7 +44,8 @@ BURST = 10
 SINCE_AT_MOST = 20
 """Rows made since a message was asked that are read: the first of them tell who came to cover it."""
 FRESH_S = 2.0
-"""A message that was asked so shortly ago has none behind it yet, and what was before it has ended, or has the line."""
+"""Behind a message that was asked so shortly ago few answers can have been begun: they are read together with what was
+said before it. Not none: where Redis is emptied the line has forgotten them within that time too."""
 MAX_BURST = 60
 """That one answer covers. Where more than ten wait, it is looked for these: an earlier one that is left over would be
 answered by itself, behind later ones."""
@@ -172,18 +173,22 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
     Those are the ones that no answer is there for; where the answer is written anew, also those it covered before.
     """
     own = {incoming.message_id, answer_id}
-    rows = await _rows_until(directus, incoming, own, history_limit + 2 * BURST)
+    is_fresh = incoming.is_fresh
+    rows = await _rows_until(directus, incoming, own, history_limit + 2 * BURST, and_since=is_fresh)
     if sum(_is_waiting(row) for row in rows) > BURST:
-        rows = await _rows_until(directus, incoming, own, history_limit + 2 * MAX_BURST)
+        rows = await _rows_until(directus, incoming, own, history_limit + 2 * MAX_BURST, and_since=is_fresh)
     standing = _standing({row["id"]: row["status"] for row in rows}, incoming.message_id, answer_id)
-    before = [row for row in reversed(rows) if row["id"] not in own]
+    others = [row for row in reversed(rows) if row["id"] not in own]
+    before = [row for row in others if _unix(row["date_created"]) <= incoming.asked_at]
+    since = [row for row in others if row not in before]
     asked = {row["id"]: answer_id_of(row["id"]) for row in before if row["role"] == "user"}
     waiting = {row["id"]: asked[row["id"]] for row in before if _is_waiting(row)}
     answers = await _answers_among(directus, incoming.conversation_id, waiting.values())
     covered = {message_id for message_id, its_answer in waiting.items() if its_answer not in answers}
     if standing.is_on_screen:
         covered |= await _covered_before(directus, answer_id)
-    since = [] if standing.is_on_screen or incoming.is_fresh else await _answers_since(directus, incoming, own)
+    if not standing.is_on_screen and not is_fresh:
+        since = await _answers_since(directus, incoming, own)
     meanwhile = [row for row in since if row["id"] in asked.values()]
     burst = [row for row in before if row["id"] in covered][-MAX_BURST:]
     questions = [clean_text(row["messageText"] or "") for row in burst] + [clean_text(incoming.text)]
@@ -204,17 +209,25 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
     )
 
 
-async def _rows_until(directus: Directus, incoming: Incoming, own: set[str], count: int) -> list[Row]:
-    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two."""
+async def _rows_until(
+    directus: Directus, incoming: Incoming, own: set[str], count: int, *, and_since: bool
+) -> list[Row]:
+    """The conversation's newest messages up to this one, newest first, and so many besides its ``own`` two.
+
+    ``and_since`` adds the answers that were begun since, of which a fresh message has a few at most.
+    """
+    wanted = [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]
+    if and_since:
+        wanted.append({"role": {"_eq": "assistant"}})
     return await directus.read_items(
         "messages",
         filter={
             "_and": [
                 {"conversation_id": {"_eq": incoming.conversation_id}},
-                {"_or": [{"date_created": {"_lte": _iso(incoming.asked_at)}}, {"id": {"_in": sorted(own)}}]},
+                {"_or": wanted},
             ]
         },
-        fields=["id", "role", "messageText", "status"],
+        fields=["id", "role", "messageText", "status", "date_created"],
         sort=["-date_created"],
         limit=count + len(own),
     )

@@ -17,7 +17,7 @@ from worker.conversation_line import ConversationLine, Place, parse_newest
 from worker.signals import LeaseLost, Signal, Stopped, Superseded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from services.redis import RedisClient
     from services.turn_leases import Claim, TurnLeases
@@ -117,11 +117,33 @@ class TurnWatch:
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     held: dict[str, bool | None] = {**await self._leases.holding(wanted)}
+                    held |= await self._have_line([claim for claim in wanted if held[claim.message_id]])
             except (ServiceUnavailableError, TimeoutError):
                 held = dict.fromkeys(claim.message_id for claim in wanted)
             if time.monotonic() - asked_at < STOOD_STILL_S:
                 return held
         return dict.fromkeys((claim.message_id for claim in wanted), False)
+
+    async def _have_line(self, claims: Sequence[Claim]) -> dict[str, bool]:
+        """Of turns that are about to show their first, whether the line is theirs still, which is prolonged then.
+
+        Redis may have been emptied since it was looked at last, and another message have the line, whose turn would
+        have seen a row that was there, and sees none.
+        """
+        live = [self._live.get(claim.message_id) for claim in claims]
+        first = [
+            each
+            for each, claim in zip(live, claims, strict=True)
+            if each is not None and each.claim is claim and not (each.answer.exists or each.is_on_screen)
+        ]
+        if not first:
+            return {}
+        held = await self._leases.renew([each.claim for each in first])
+        kept = await self._line.keep([(each.place, each.claim.value) for each in first])
+        return {
+            each.claim.message_id: held[each.claim.message_id] and has_line
+            for each, has_line in zip(first, kept, strict=True)
+        }
 
     def _has_slept(self) -> bool:
         """Whether this process stood still for hours, say, since this was asked last; then its turns are called off."""

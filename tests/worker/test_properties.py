@@ -168,6 +168,24 @@ def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
         befalls=(Befalls(1.09, "pause", 0, 3.0),),
     )
 )
+@example(
+    # Redis is emptied as a covering answer has just begun to show, and the covered message is reported again at once.
+    case=Case(
+        seed=5,
+        workers=2,
+        asked=(Asked(0, 1.0, None), Asked(0, 1.05, 0.0)),
+        befalls=(Befalls(1.9, "redis emptied", 0, 0.1), Befalls(1.91, "redeliver", 0, 0.1)),
+    )
+)
+@example(
+    # The same before it shows: the covered message's turn has the line, and neither finds a row of the other's.
+    case=Case(
+        seed=135,
+        workers=2,
+        asked=(Asked(0, 1.0, None), Asked(0, 1.05, 0.0)),
+        befalls=(Befalls(1.75, "redis emptied", 0, 0.1), Befalls(1.76, "redeliver", 0, 0.1)),
+    )
+)
 def test_several_workers_keep_every_promise_whatever_befalls(case: Case) -> None:
     """Every message gets exactly one whole answer also where workers die, part and take each other's turns up."""
     run(case)

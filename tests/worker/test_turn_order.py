@@ -144,6 +144,26 @@ async def test_a_turn_whose_line_is_anothers_gives_way_before_it_shows_anything(
     assert (workshop.answer_to(first), workshop.status_of(first)) == (None, None)
 
 
+async def test_a_turn_whose_line_is_anothers_shows_nothing_also_before_the_watch_has_seen_it(
+    workshop: Workshop,
+) -> None:
+    """The watch looks once a second; that other's turn has begun and finds no row of ours."""
+
+    async def not_yet() -> None:
+        """The watch's next look is still to come."""
+
+    workshop.provider.pace_s = 0.5
+    conversation_id = workshop.conversation()
+    first = workshop.ask("One?", conversation_id)
+    turn = asyncio.create_task(workshop.answer(first))
+    await until(lambda: workshop.provider.prompts)
+    watch: Any = workshop.services.watch
+    watch._renew = not_yet
+    await workshop.redis.set(redis_keys.conversation_lock(conversation_id), "another")
+    await asyncio.wait_for(turn, 3)
+    assert (workshop.answer_to(first), workshop.status_of(first)) == (None, None)
+
+
 async def test_who_was_at_a_message_and_slept_is_refused_once_another_answer_covers_it(
     make_workshop: Callable[..., Workshop],
 ) -> None:
@@ -241,13 +261,16 @@ async def test_nobody_waits_for_an_answer_that_is_put_off_for_long(workshop: Wor
     assert (workshop.status_of(first), workshop.status_of(second)) == (None, "answered")
 
 
-async def test_a_message_that_an_answer_on_the_screen_covers_has_none_of_its_own(workshop: Workshop) -> None:
-    """The covering turn's worker is gone; the sweep asks for the covered message first."""
+@pytest.mark.parametrize("asked_before_s", [FRESH_S, 0.0])
+async def test_a_message_that_an_answer_on_the_screen_covers_has_none_of_its_own(
+    workshop: Workshop, asked_before_s: float
+) -> None:
+    """The covering turn's worker is gone; the sweep asks for the covered message first, or its hook comes again."""
     conversation_id = workshop.conversation()
     first = workshop.ask("One?", conversation_id)
     await asyncio.sleep(0.05)
     second = workshop.ask("Two?", conversation_id)
-    await asyncio.sleep(FRESH_S)  # the sweep asks for what is older than 8 s
+    await asyncio.sleep(asked_before_s)
     shown(workshop, second, metadata={"covers": [first]})
     with pytest.raises(RetryLater):
         await workshop.answer(first)
