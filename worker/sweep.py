@@ -122,7 +122,7 @@ class Sweep:
         try:
             async for questions in self._pages(_unanswered(now), ["id", "conversation_id"], lock):
                 asked += await self._ask_again(questions)
-            async for strays in self._pages(_streaming(now), ["id", "conversation_id"], lock):
+            async for strays in self._pages(_streaming(now), ["id", "conversation_id", "seq"], lock):
                 asked_here, ended_here = await self._resolve(strays, now, lock)
                 asked, ended = asked + asked_here, ended + ended_here
         finally:
@@ -160,7 +160,7 @@ class Sweep:
         questions = await self._questions_of(strays, lock)
         held = await self._leases.held_among([question["id"] for question in questions.values()])
         wanted: list[Row] = []
-        left_over: list[str] = []
+        left_over: list[Row] = []
         covered: list[str] = []
         for stray in strays:
             question = questions.get(stray["id"])
@@ -168,7 +168,7 @@ class Sweep:
                 covered.append(stray["id"])
             elif question is None or question["status"] is not None or _asked_at(question) < now - YOUNGER_THAN:
                 if question is None or question["id"] not in held:
-                    left_over.append(stray["id"])
+                    left_over.append(stray)
             else:
                 wanted.append(question)
         asked = await self._ask_again(wanted)
@@ -212,11 +212,17 @@ class Sweep:
             await self._directus.delete_items("messages", answer_ids)
         return len(answer_ids)
 
-    async def _end(self, answer_ids: list[str]) -> int:
-        if not answer_ids:
+    async def _end(self, answers: Sequence[Row]) -> int:
+        """End answers that stream and stand as they were read: one that ended meanwhile may have been opened anew."""
+        if not answers:
             return 0
-        streaming = {"_and": [{"id": {"_in": answer_ids}}, {"status": {"_eq": "streaming"}}]}
+        as_read = [{"_and": [{"id": {"_eq": row["id"]}}, {"seq": _is(row["seq"])}]} for row in answers]
+        streaming = {"_and": [{"_or": as_read}, {"status": {"_eq": "streaming"}}]}
         return len(await self._directus.update_where("messages", streaming, {"status": "failed", "outcome": "error"}))
+
+
+def _is(value: int | None) -> Filter:
+    return {"_null": True} if value is None else {"_eq": value}
 
 
 def _by_answer(questions: Sequence[Row]) -> dict[str, Row]:

@@ -106,6 +106,29 @@ async def test_who_waits_behind_a_turn_that_is_gone_is_asked_for(workshop: Works
     assert await sweep(workshop) == 1
 
 
+async def test_an_answer_that_is_asked_for_anew_while_the_sweep_looks_is_not_ended(workshop: Workshop) -> None:
+    """It streamed when the sweep read it, ended, and was opened anew before the sweep's own write."""
+    message_id = workshop.ask(status="answered")
+    stray(workshop, message_id)
+    sweeping_one = sweep_of(workshop)
+    leases: Any = sweeping_one._leases
+    held_among = leases.held_among
+
+    async def then_opened(message_ids: list[str]) -> Any:  # noqa: ANN401 - its own
+        held = await held_among(message_ids)
+        if message_id in message_ids:
+            rows = workshop.directus.tables.rows["messages"]
+            rows[answer_id_of(message_id)] |= {"status": "streaming", "messageText": "", "seq": 1003}
+            rows[message_id]["status"] = None
+        return held
+
+    leases.held_among = then_opened
+    await sweeping_one.sweep_alone()
+    answer = workshop.answer_to(message_id)
+    assert answer is not None
+    assert answer["status"] == "streaming"
+
+
 async def test_an_answer_whose_question_is_settled_is_ended(workshop: Workshop) -> None:
     message_id = workshop.ask(status="answered")
     stray(workshop, message_id)
