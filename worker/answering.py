@@ -168,19 +168,20 @@ async def _enliven(
     if time.monotonic() - began > READ_WITHIN_S and not await services.line.still_has(place):
         log.info("turn.line_lost")
         raise RetryLater(0)  # others had it meanwhile: what was read is old
+    begun_at = await _seq_of_what_was_begun(claim, services)
     live = LiveTurn(turn, claim, partial(services.pump.open, claim, turn.answer_id, new_fields(turn)))
     live.is_on_screen = standing.is_on_screen
     live.lost_characters = standing.shown_characters
-    if claim.attempt > 1:
-        await _outrank_what_was_begun(live, services)
+    live.answer.outrank(begun_at)
     return live
 
 
-async def _outrank_what_was_begun(live: LiveTurn, services: Services) -> None:
-    """Go on ahead of what opened the answer anew: the row may have fallen behind it by a late write of the old turn."""
-    expected = (await services.watched.expected([live.turn.message_id])).get(live.turn.message_id)
-    if expected:
-        live.answer.outrank(expected[0]["seq"])
+async def _seq_of_what_was_begun(claim: Claim, services: Services) -> int:
+    """The ``seq`` with which the answer was opened anew: the row may be behind it by a late write of the old turn."""
+    if claim.attempt == 1:
+        return 0
+    expected = (await services.watched.expected([claim.message_id])).get(claim.message_id)
+    return expected[0]["seq"] if expected else 0
 
 
 def _begin(job: AnswerJob, incoming: Incoming, talk: Talk, services: Services) -> Turn:

@@ -9,6 +9,7 @@ import pytest
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
+from services.errors import ServiceUnavailableError
 from services.queue.jobs import AnswerJob
 from services.queue.runner import RetryLater
 from tests.worker.test_answering import until
@@ -221,3 +222,21 @@ async def test_a_question_whose_answer_is_on_the_screen_is_not_covered_by_a_late
     rows = [workshop.answer_to(first), workshop.answer_to(second)]
     assert [(row or {}).get("status") for row in rows] == ["completed", "completed"]
     assert await workshop.redis.exists(redis_keys.conversation_lock(conversation_id)) == 0
+
+
+async def test_a_redis_that_goes_as_a_turn_begins_again_leaves_no_stream_behind(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was opened for a turn that does not begin would stay with the pump for the life of the process."""
+
+    async def silent(_message_ids: list[str]) -> None:
+        raise ServiceUnavailableError("redis", "nobody is there")
+
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    await open_anew(workshop, message_id)
+    monkeypatch.setattr(workshop.services.watched, "expected", silent)
+    with pytest.raises(RetryLater):
+        await workshop.answer(message_id)
+    pump: Any = workshop.services.pump
+    assert not pump._streams
