@@ -112,10 +112,11 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
     Raises HeldElsewhere while another live worker has it.
     """
     saved = await services.turns.load(incoming.message_id)
-    attempt = saved.attempt + 1 if saved else 1
     try:
         claim = await services.leases.claim(
-            incoming.message_id, conversation_id=incoming.conversation_id, least_attempt=attempt
+            incoming.message_id,
+            conversation_id=incoming.conversation_id,
+            least_attempt=saved.attempt + 1 if saved else 1,
         )
     except LineTakenError:
         claim = None  # this process stood still, or Redis was emptied: the next try waits in line
@@ -124,11 +125,13 @@ async def _take_turn(job: AnswerJob, incoming: Incoming, services: Services) -> 
         raise HeldElsewhere(HELD_S)
     live: LiveTurn | None = None
     try:
+        if claim.attempt > 1:  # whoever had it may have come further, or have ended it, since it was read
+            saved = await services.turns.load(incoming.message_id)
         live = await _enliven(job, incoming, saved, claim, services)
         if live is None:
             await services.turns.finish(claim)
             return False
-        live.turn.attempt = attempt
+        live.turn.attempt = saved.attempt + 1 if saved else 1
         return await _see_through(live, _source(incoming), services)
     except BaseException:
         # Whoever tries it again, here or elsewhere, need not wait for the lease to lapse.

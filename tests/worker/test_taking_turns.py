@@ -194,3 +194,30 @@ async def test_who_is_let_in_next_carries_the_trace_of_the_turn_before(
     monkeypatch.setattr(queue, "enqueue", enqueue)
     await workshop.answer(first)
     assert [(job.message_id, job.trace_id) for job in asked] == [(second, "trace-1")]
+
+
+async def test_a_turn_that_was_read_too_soon_is_gone_on_with_where_it_was_left(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """Between the read of the saved turn and the claim the worker before pays a step, saves it and hands over."""
+    before, after = make_workshop(), make_workshop()
+    before.provider.pace_s = 3.0
+    message_id = before.ask()
+    turns: Any = after.services.turns
+    load, reads = turns.load, 0
+
+    async def load_and_stand_still(message_id: str) -> Any:  # noqa: ANN401 - its own
+        nonlocal reads
+        reads += 1
+        saved = await load(message_id)
+        if reads == 1:
+            turn = asyncio.create_task(before.answer(message_id))
+            await until(lambda: before.provider.prompts)
+            turn.cancel()
+            await asyncio.gather(turn, return_exceptions=True)
+        return saved
+
+    turns.load = load_and_stand_still
+    await after.answer(message_id)
+    assert after.status_of(message_id) == "answered"
+    assert (before.assistant.understand_calls, after.assistant.understand_calls) == (1, 0)
