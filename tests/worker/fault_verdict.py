@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict"]
 
+MAY_STAY = (b"erleah:metrics", b"erleah:reindexed-at", b"erleah:queue:")
+"""Keys that need not expire: there is one of each, and what is in them is taken out again."""
 STOP_RACE_S = 0.5
 """A stop that comes this shortly before the last write may lose to it."""
 
@@ -50,6 +52,7 @@ class Verdict:
         self.seq_grows()
         self.rows_hold_what_is_on_the_screen()
         self.in_order()
+        self.nothing_is_left_behind()
 
     def every_question_is_settled(self) -> None:
         for message_id, row in self.questions.items():
@@ -172,6 +175,16 @@ class Verdict:
         for conversation, pairs in ends.items():
             in_time = [asked_at for asked_at, _ in sorted(pairs, key=lambda pair: pair[1])]
             assert in_time == sorted(in_time), f"out of order in {conversation}"
+
+    def nothing_is_left_behind(self) -> None:
+        """No key in Redis stays for ever, and no process has anything open for a turn that is over."""
+        for database in self.story.world.redis_server.dbs.values():
+            kept = [key for key, item in database._dict.items() if item.expireat is None]
+            assert not [key for key in kept if not key.startswith(MAY_STAY)], f"{kept}"
+        for worker in self.story.world.workers:
+            if worker.is_running:
+                pump: Any = worker.services.pump
+                assert not pump._streams, f"{len(pump._streams)} streams are open"
 
 
 def _sentences(text: str) -> list[str]:
