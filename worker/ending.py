@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from services.errors import (
@@ -64,12 +65,7 @@ async def settle(live: LiveTurn, services: Services) -> bool:
         case _:
             pass
     services.watch.leave(live)  # the mark of the end would look to it like another's lease
-    is_unheard = services.pump.unheard(live.answer) is not None
-    may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or is_unheard
-    ended = await services.turns.finish(live.claim, live.answer.last_row if may_be_hit else None)
-    if may_be_hit and live.answer.last_row is not None:
-        # Also where we heard of all our own: what an attempt or a turn before us waited for in vain, nobody here knows.
-        services.late_writes.suspect(live.turn.message_id, live.turn.answer_id, is_unheard=True)
+    ended = await _finish(live, services)
     _count_usage(live.turn.usage, services.metrics)
     if signal is not None:
         services.metrics.count("erleah_turns_called_off", signal=type(signal).__name__)
@@ -83,6 +79,24 @@ async def settle(live: LiveTurn, services: Services) -> bool:
         attempt=live.claim.attempt,
         timings_ms=live.turn.timings_ms,
     )
+    return ended
+
+
+async def _finish(live: LiveTurn, services: Services) -> bool:
+    """Forget the turn, and have its row watched where a late write may hit it; False if another attempt has it."""
+    is_unheard = services.pump.unheard(live.answer) is not None
+    # Also where we heard of all our own: what an attempt or a turn before us waited for in vain, nobody here knows.
+    may_be_hit = live.claim.attempt > 1 or live.answer.is_taken_up or is_unheard
+    last_row = live.answer.last_row if may_be_hit else None
+    suspect = partial(services.late_writes.suspect, live.turn.message_id, live.turn.answer_id, is_unheard=True)
+    try:
+        ended = await services.turns.finish(live.claim, last_row)
+    except ServiceUnavailableError:
+        if last_row is not None:
+            suspect(last_row=last_row)  # Redis has it not
+        raise
+    if last_row is not None:
+        suspect()
     return ended
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services import redis_keys
+from services.errors import ServiceUnavailableError
 from services.queue.jobs import Queue
+from services.queue.runner import RetryLater
 from tests.worker.test_answering import until
 from worker import late_writes, turn_watch
 from worker.conversation_line import Place
@@ -246,3 +248,26 @@ async def test_the_next_turn_is_asked_for_also_while_its_last_job_is_still_endin
     await workshop.answer(first)
     assert (await queue.depth(Queue.TURNS)).waiting == 1
     assert len(asked_at) <= 6, "it waits longer each time"
+
+
+async def test_a_late_write_is_put_right_also_where_redis_was_silent_as_the_turn_ended(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt before has a text on its way; that the turn has ended, and how, only this process knows."""
+
+    async def silent(*_: Any) -> bool:  # noqa: ANN401 - its own
+        raise ServiceUnavailableError("redis", "nobody is there")
+
+    message_id = workshop.ask()
+    claim = await workshop.services.leases.claim(message_id)
+    assert claim is not None
+    await workshop.services.leases.release(claim)
+    monkeypatch.setattr(workshop.services.turns, "finish", silent)
+    with pytest.raises(RetryLater):
+        await workshop.answer(message_id)
+    answer = workshop.answer_to(message_id)
+    assert answer is not None
+    assert answer["status"] == "completed"
+    late = {"id": answer["id"], "messageText": "Hel", "seq": 1}
+    await workshop.services.directus.update_items("messages", [late])
+    await until(lambda: (workshop.answer_to(message_id) or {})["messageText"] == answer["messageText"])
