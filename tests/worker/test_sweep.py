@@ -138,6 +138,14 @@ async def test_an_answer_whose_question_is_settled_is_ended(workshop: Workshop) 
     assert (row["status"], row["outcome"], row["messageText"]) == ("failed", "error", "Half of")
 
 
+async def test_an_answer_whose_question_another_one_covers_is_taken_away(workshop: Workshop) -> None:
+    """It was made late: what covers the question answers it."""
+    message_id = workshop.ask(status="superseded")
+    stray(workshop, message_id, text="")
+    assert await sweep(workshop) == 1
+    assert workshop.answer_to(message_id) is None
+
+
 async def test_an_answer_whose_question_is_gone_is_ended(workshop: Workshop) -> None:
     message_id = workshop.ask()
     stray(workshop, message_id)

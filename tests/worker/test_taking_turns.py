@@ -11,6 +11,7 @@ from services.errors import ServiceUnavailableError
 from services.queue.jobs import AnswerJob, Queue
 from services.queue.runner import RetryLater
 from tests.worker.test_answering import until
+from worker.answer_stream import SEQ_GAP_AFTER_TAKEOVER
 from worker.conversation_line import Place
 
 if TYPE_CHECKING:
@@ -221,3 +222,15 @@ async def test_a_turn_that_was_read_too_soon_is_gone_on_with_where_it_was_left(
     await after.answer(message_id)
     assert after.status_of(message_id) == "answered"
     assert (before.assistant.understand_calls, after.assistant.understand_calls) == (1, 0)
+
+
+async def test_a_later_attempt_writes_ahead_of_an_earlier_one_that_no_row_shows_yet(workshop: Workshop) -> None:
+    """The first one's row may be on its way still: a screen keeps the highest ``seq``."""
+    message_id = workshop.ask()
+    claim = await workshop.services.leases.claim(message_id)
+    assert claim is not None
+    await workshop.services.leases.release(claim)
+    await workshop.answer(message_id)
+    row = workshop.answer_to(message_id)
+    assert row is not None
+    assert row["seq"] > SEQ_GAP_AFTER_TAKEOVER
