@@ -42,7 +42,7 @@ log = get_logger(__name__)
 STATUS_CHECK_S = 0.4
 """An answer whose model is silent is looked at this often, so that a stop is seen within a second."""
 CHECK_HOLDS_S = 0.5
-"""How old the answer "still ours" may be when a write is sent; leases last 3 s at least."""
+"""How old the answer "still ours" may be when a write is sent; a turn's lease lasts 5 s, renewed each second."""
 JUST_MADE_S = 0.02
 """A row made so recently is not looked at before its last write: a look's own answer is as old by then."""
 

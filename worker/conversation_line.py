@@ -56,8 +56,8 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
-
-# KEYS: lock. ARGV: message id, lock ms. Returns 1 if the line was the message's all the time.
+# KEYS: lock. ARGV: message id, lock ms. Returns 1 if the line is the message's now. That it was so all the time only
+# a claim that still holds says: it may have lapsed, been another's, and been entered again under this message.
 _STILL = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -119,7 +119,7 @@ class ConversationLine:
         }
 
     async def still_has(self, place: Place) -> bool:
-        """Whether the line is the message's and nobody else's since it entered; prolongs its place then."""
+        """Whether the line is the message's now; prolongs its place then."""
         lock = redis_keys.conversation_lock(place.conversation_id)
         return bool(await self._still(keys=[lock], args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000]))
 
