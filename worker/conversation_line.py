@@ -8,6 +8,7 @@ has, the newest waiting turn is started when it is done. Both ways a burst gets 
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from services import redis_keys
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from services.redis import RedisClient
 
-__all__ = ["ConversationLine", "Place", "parse_newest"]
+__all__ = ["ConversationLine", "Kept", "Place", "parse_newest"]
 
 # KEYS: lock, waiting, newest. ARGV: message id, asked at (s), lock ms, waiting ms. Returns the holder or ''.
 _ENTER = """
@@ -53,7 +54,7 @@ local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 if not holder and redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+return holder and 1 or 2
 """
 
 # KEYS: lock. ARGV: message id, lock ms. Returns 1 if the line is the message's now. That it was so all the time only
@@ -63,6 +64,16 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+
+
+class Kept(IntEnum):
+    """What has become of a turn's place in the line."""
+
+    LOST = 0
+    """Another message has the line."""
+    HELD = 1
+    RETAKEN = 2
+    """Nobody had it (Redis was emptied): it is the turn's again, and others may have come and gone meanwhile."""
 
 
 class Place:
@@ -123,8 +134,8 @@ class ConversationLine:
         lock = redis_keys.conversation_lock(place.conversation_id)
         return bool(await self._still(keys=[lock], args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000]))
 
-    async def keep(self, held: Sequence[tuple[Place, str]]) -> list[bool]:
-        """Prolong live turns' locks, each with its claim as it stands under the turn's lease; which could be."""
+    async def keep(self, held: Sequence[tuple[Place, str]]) -> list[Kept]:
+        """Prolong live turns' locks, each with its claim as it stands under the turn's lease."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for place, claim in held:
                 await self._keep(
@@ -132,7 +143,7 @@ class ConversationLine:
                     args=[place.message_id, redis_keys.CONVERSATION_LOCK_TTL_S * 1000, claim],
                     client=pipe,
                 )
-            return [bool(kept) for kept in await pipe.execute()]
+            return [Kept(kept) for kept in await pipe.execute()]
 
 
 def parse_newest(note: bytes | str) -> tuple[float, str]:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -47,6 +48,7 @@ from services.watched_rows import WatchedRows
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
+from worker.intake import read_begun
 from worker.late_writes import LateWrites
 from worker.recording import Recordings
 from worker.searching import run_search
@@ -116,7 +118,7 @@ async def start_up(settings: Settings, *, redis: RedisClient | None = None, vect
     turns = TurnStore(redis)
     leases = TurnLeases(redis)
     line = ConversationLine(redis)
-    watch = TurnWatch(redis, leases, line)
+    watch = TurnWatch(redis, leases, line, partial(read_begun, directus))
     metrics = Metrics(redis)
     watched = WatchedRows(redis)
     late_writes = LateWrites(directus, watched, metrics, at_most=settings.worker_max_turns)

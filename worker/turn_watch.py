@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from services import redis_keys
 from services.errors import ServiceUnavailableError
 from services.logging import get_logger
-from worker.conversation_line import ConversationLine, Place, parse_newest
+from worker.conversation_line import ConversationLine, Kept, Place, parse_newest
 from worker.signals import LeaseLost, Signal, Stopped, Superseded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from services.redis import RedisClient
     from services.turn_leases import Claim, TurnLeases
@@ -54,6 +54,8 @@ class LiveTurn:
         self.task: asyncio.Task[None] | None = None
         self.is_on_screen = False
         """Whether an earlier attempt has shown something."""
+        self.was_line_retaken = False
+        """Whether Redis had forgotten who has the line, for a moment in which others may have come and gone."""
         self.lost_characters = 0
         """Text of an earlier attempt, which was paid for and which its worker's end kept from being counted."""
         self.answer = open_answer(self.interrupt)
@@ -81,7 +83,15 @@ class LiveTurn:
 class TurnWatch:
     """Every live turn of the process."""
 
-    def __init__(self, redis: RedisClient, leases: TurnLeases, line: ConversationLine) -> None:
+    def __init__(
+        self,
+        redis: RedisClient,
+        leases: TurnLeases,
+        line: ConversationLine,
+        has_begun: Callable[[str, Sequence[str]], Awaitable[bool]],
+    ) -> None:
+        """``has_begun`` tells of a conversation whether any of these messages has an answer of its own by now."""
+        self._has_begun = has_begun
         self._redis = redis
         self._leases = leases
         self._line = line
@@ -117,33 +127,48 @@ class TurnWatch:
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     held: dict[str, bool | None] = {**await self._leases.holding(wanted)}
-                    held |= await self._have_line([claim for claim in wanted if held[claim.message_id]])
+                    first = self._before_their_first([claim for claim in wanted if held[claim.message_id]])
+                    held |= await self._have_line(first)
             except (ServiceUnavailableError, TimeoutError):
-                held = dict.fromkeys(claim.message_id for claim in wanted)
+                first, held = [], dict.fromkeys(claim.message_id for claim in wanted)
             if time.monotonic() - asked_at < STOOD_STILL_S:
+                for live in first:
+                    if live.was_line_retaken and live.turn.covers and held[live.claim.message_id]:
+                        place, covers = live.place, live.turn.covers
+                        held[place.message_id] = not await self._has_begun(place.conversation_id, covers)
                 return held
         return dict.fromkeys((claim.message_id for claim in wanted), False)
 
-    async def _have_line(self, claims: Sequence[Claim]) -> dict[str, bool]:
+    def _before_their_first(self, claims: Sequence[Claim]) -> list[LiveTurn]:
+        """Those of the turns that are about to show their first."""
+        live = [self._live.get(claim.message_id) for claim in claims]
+        return [
+            each
+            for each, claim in zip(live, claims, strict=True)
+            if each is not None and each.claim is claim and not (each.answer.exists or each.is_on_screen)
+        ]
+
+    async def _have_line(self, first: Sequence[LiveTurn]) -> dict[str, bool]:
         """Of turns that are about to show their first, whether the line is theirs still, which is prolonged then.
 
         Redis may have been emptied since it was looked at last, and another message have the line, whose turn would
         have seen a row that was there, and sees none.
         """
-        live = [self._live.get(claim.message_id) for claim in claims]
-        first = [
-            each
-            for each, claim in zip(live, claims, strict=True)
-            if each is not None and each.claim is claim and not (each.answer.exists or each.is_on_screen)
-        ]
         if not first:
             return {}
         held = await self._leases.renew([each.claim for each in first])
-        kept = await self._line.keep([(each.place, each.claim.value) for each in first])
+        kept = await self._keep(first)
         return {
             each.claim.message_id: held[each.claim.message_id] and has_line
             for each, has_line in zip(first, kept, strict=True)
         }
+
+    async def _keep(self, watched: Sequence[LiveTurn]) -> list[bool]:
+        """Prolong the places of turns in their lines; which of them have it."""
+        kept = await self._line.keep([(live.place, live.claim.value) for live in watched])
+        for live, how in zip(watched, kept, strict=True):
+            live.was_line_retaken = live.was_line_retaken or how is Kept.RETAKEN
+        return [how is not Kept.LOST for how in kept]
 
     def _has_slept(self) -> bool:
         """Whether this process stood still for hours, say, since this was asked last; then its turns are called off."""
@@ -204,7 +229,7 @@ class TurnWatch:
         for live in watched:
             if not held[live.claim.message_id]:
                 live.interrupt(LeaseLost())
-        kept = await self._line.keep([(live.place, live.claim.value) for live in watched])
+        kept = await self._keep(watched)
         for live, has_line in zip(watched, kept, strict=True):
             if not has_line and not live.has_shown:
                 # Lost with Redis's memory, or slept through: who has the line now may be answering this message too.

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import inspect
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -44,6 +45,7 @@ from tests.worker.virtual_time import Clock, VirtualLoop, virtual_time
 from worker.answer_pump import AnswerPump
 from worker.answering import answer_message
 from worker.conversation_line import ConversationLine
+from worker.intake import read_begun
 from worker.late_writes import LateWrites
 from worker.services import Services
 from worker.turn_limit import TurnLimit
@@ -218,7 +220,7 @@ def make_services(toolbox: Toolbox, providers: Sequence[Provider], assistants: M
     """One worker process's parts, put together as ``worker/main.py`` does it."""
     settings, directus, redis = toolbox.settings, toolbox.directus, toolbox.redis
     turns, leases, line = TurnStore(redis), TurnLeases(redis), ConversationLine(redis)
-    watch, metrics = TurnWatch(redis, leases, line), Metrics(redis)
+    watch, metrics = TurnWatch(redis, leases, line, partial(read_begun, directus)), Metrics(redis)
     watched = WatchedRows(redis)
     late = LateWrites(directus, watched, metrics, at_most=settings.worker_max_turns)
     return Services(

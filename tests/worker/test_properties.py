@@ -186,6 +186,15 @@ def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
         befalls=(Befalls(1.75, "redis emptied", 0, 0.1), Befalls(1.76, "redeliver", 0, 0.1)),
     )
 )
+@example(
+    # And where that turn has come and gone before the covering one shows anything: the line was nobody's for a moment.
+    case=Case(
+        seed=2,
+        workers=2,
+        asked=(Asked(0, 1.0, None), Asked(0, 1.05, 0.0)),
+        befalls=(Befalls(1.75, "redis emptied", 0, 0.1), Befalls(1.76, "redeliver", 0, 0.1)),
+    )
+)
 def test_several_workers_keep_every_promise_whatever_befalls(case: Case) -> None:
     """Every message gets exactly one whole answer also where workers die, part and take each other's turns up."""
     run(case)
