@@ -43,6 +43,9 @@ PROBE_S: Final = 10.0
 _PATIENCE_S: Final = 0.3
 """A visitor does not wait longer for Redis to say whether a provider may be asked."""
 
+_WHOLE: Final = frozenset({"name", "threshold", "ttl", "state", "opened_at"})
+"""What purgatory writes of a breaker."""
+
 log = get_logger(__name__)
 
 
@@ -57,7 +60,18 @@ class _Repository(AsyncRedisRepository):
     async def get(self, name: CircuitName) -> Context | None:
         """The breaker as all workers see it, None for one that nobody has made yet."""
         saved, failures = await self.redis.mget(f"{self.prefix}{name}", f"{self.prefix}{name}::failure_count")
-        return Context(**json.loads(saved) | ({"failure_count": int(failures)} if failures else {})) if saved else None
+        breaker = json.loads(saved) if saved else {}
+        if not breaker.keys() >= _WHOLE:
+            return None
+        return Context(**breaker | ({"failure_count": int(failures)} if failures else {}))
+
+    async def update_state(self, name: str, state: str, opened_at: float | None) -> None:
+        """Note a new state; nothing of a breaker that Redis has forgotten meanwhile.
+
+        purgatory would write half of one, which no worker can read, ever again.
+        """
+        if await self.redis.exists(f"{self.prefix}{name}"):
+            await super().update_state(name, state, opened_at)
 
 
 class BreakerGate:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services import redis_keys
 from services.errors import ProviderBrokenStreamError, ProviderBusyError, ProviderRefusedError, ProviderRejectedError
 from services.llm.breaker import BreakerGate
 from services.llm.failures import failure_of_status
@@ -130,3 +131,32 @@ async def test_without_redis_every_provider_may_be_asked() -> None:
     await gate.failed("claude", BUSY)
     assert await gate.allows("claude")
     await client.aclose()
+
+
+async def test_a_redis_that_forgets_in_mid_report_leaves_no_breaker_that_nobody_can_read(
+    redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush between reading a breaker and writing its new state."""
+    gate = BreakerGate(redis, failures=1)
+    read = gate._breakers.get_breaker
+
+    async def read_and_forgotten(name: str) -> object:
+        breaker = await read(name)
+        await redis.flushall()
+        return breaker
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gate._breakers, "get_breaker", read_and_forgotten)
+        await gate.failed("claude", BUSY)
+    for each in (gate, BreakerGate(redis, failures=1)):
+        assert await each.allows("claude"), "it begins anew"
+    await gate.failed("claude", BUSY)
+    assert not await gate.allows("claude")
+
+
+async def test_half_a_breaker_is_none(redis: RedisClient) -> None:
+    """As a version before this one may have left it."""
+    await redis.set(f"{redis_keys.BREAKER_PREFIX}claude", '{"state": "opened", "opened_at": 1.0}')
+    gate = BreakerGate(redis)
+    assert await gate.allows("claude")
+    await gate.succeeded("claude")
