@@ -92,7 +92,7 @@ async def _write(
                             turn.degraded_because = BUDGET
                             break
                     case Switch() as switch:
-                        text = switch.kept
+                        text = switch.kept.translate(_UNSTORABLE)
                         turn.switched_from.append(switch.from_provider)
                         log.warning("answer.switched", provider=switch.to_provider, reason=switch.reason)
                     case AnswerEnd():
