@@ -145,7 +145,7 @@ def _as_json(recording: Recording, replayed: Replay, steps: Sequence[Step]) -> d
 def _show(recording: Recording, replayed: Replay, steps: Sequence[Step]) -> None:
     parted = [step for step in steps if not step.is_same]
     if recording.ending.called_off:
-        say(f"The turn was called off then ({recording.ending.called_off}); this is what it would have become.")
+        say(f"The turn was called off then ({recording.ending.called_off}): it is compared as far as it came.")
     for read in recording.left_out:
         say(f"Left out of the recording, being too large ({(read.left_out_bytes or 0) / 1000:,.1f} kB): {read.asked}")
     if not replayed.is_comparable:

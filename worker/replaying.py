@@ -9,6 +9,7 @@ too large to be recorded, the understanding that read it is not run again but ta
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -62,6 +63,10 @@ class Replay:
     is_comparable: bool
 
 
+class _CalledOffHereError(BaseException):
+    """The recorded turn was called off at this point. As a signal of its kind, no step may take it for a failure."""
+
+
 @dataclass
 class _Asked:
     """What the replayed turn asked for."""
@@ -101,12 +106,20 @@ async def replay(  # noqa: PLR0913 - what is replayed, on what, and who answers
     replies = _replies(recording, is_other_model=is_other_model)
     services = StepServices(
         settings=settings.model_copy(update=_limits(recording)),
-        model=_RecordedModel(replies, asked, live, had_model=recording.had_model),
+        model=_RecordedModel(
+            replies,
+            asked,
+            live,
+            had_model=recording.had_model,
+            was_called_off=recording.ending.called_off is not None,
+        ),
         toolbox=toolbox,
         assistant=_RecordedTools(assistant, recording, understands_again=understands_again),
         answer=answer,
     )
-    await machine.run(turn, services, _save_nothing)
+    # Of a turn that was called off there is no more to compare than was written until then.
+    with suppress(_CalledOffHereError):
+        await machine.run(turn, services, _save_nothing)
     return Replay(
         turn=turn,
         text=answer.text,
@@ -162,9 +175,18 @@ class _UnwrittenAnswer(AnswerStream):
 class _RecordedModel(LanguageModel):
     """Says what was said to the same prompt; anything else only a live model answers."""
 
-    def __init__(self, calls: list[ModelCall], asked: _Asked, live: LanguageModel | None, *, had_model: bool) -> None:
+    def __init__(
+        self,
+        calls: list[ModelCall],
+        asked: _Asked,
+        live: LanguageModel | None,
+        *,
+        had_model: bool,
+        was_called_off: bool,
+    ) -> None:
         self._calls = calls
         self._had_model = had_model
+        self._was_called_off = was_called_off
         self._asked = asked
         self._live = live
 
@@ -183,6 +205,8 @@ class _RecordedModel(LanguageModel):
             return Parsed(schema.model_validate(said["value"]), said["provider"], said["model"], Usage(**said["usage"]))
         if call is not None and call.error is not None:
             raise _error_of(call.error)
+        if call is not None and self._was_called_off:
+            raise _CalledOffHereError
         if self._live is not None:
             return await self._live.parse(prompt, schema)
         self._asked.unanswered.append("understanding: a model would be asked something else")
@@ -204,6 +228,8 @@ class _RecordedModel(LanguageModel):
             if call.error is not None:
                 raise _error_of(call.error)
             if not any("end" in event for event in call.events):
+                if self._was_called_off:
+                    raise _CalledOffHereError
                 raise TimeoutError  # the recorded turn had no more time for it
             return
         if self._live is not None:

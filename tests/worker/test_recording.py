@@ -28,7 +28,7 @@ from tests.worker.conference_workshop import conference_workshop
 from tests.worker.conftest import ScriptedProvider
 from worker import recording as recording_module
 from worker.comparing import compare
-from worker.recording import Recording, Recordings
+from worker.recording import Ending, Recording, Recordings
 from worker.replaying import replay
 
 if TYPE_CHECKING:
@@ -526,6 +526,25 @@ class TestCommand:
         """Exit code 1 and what to do."""
         assert main(["replay", str(uuid4())]) == 1
         assert "RECORD_TURNS_DAYS" in capsys.readouterr().err
+
+    def test_a_stopped_turn_is_compared_as_far_as_it_came(
+        self, message_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The stop is no time-out of the replay's: the same version gives the same, exit code 0."""
+        load_whole = Recordings.load
+
+        async def stopped(self: Recordings, message_id: str) -> Recording | None:
+            recording = await load_whole(self, message_id)
+            assert recording is not None
+            (call,) = recording.model_calls
+            call.events = [{"text": "Go to Testing. Go "}]
+            recording.ending = Ending(text="Go to Testing. Go ", called_off="Stopped")
+            return recording
+
+        monkeypatch.setattr(Recordings, "load", stopped)
+        assert main(["replay", message_id, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["same"], found["now"]) == (True, "Go to Testing. Go ")
 
     def test_a_missing_prompt_version_is_said(self, message_id: str, capsys: pytest.CaptureFixture[str]) -> None:
         """It names the version and those there are."""
