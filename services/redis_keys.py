@@ -96,7 +96,7 @@ RATE_LIMIT_PREFIX = "erleah:limit"
 """Prefix of the keys of the ``limits`` library: questions, turns, hooks, by conversation and client; a minute each."""
 
 BREAKER_PREFIX = "erleah:breaker:"
-"""Prefix of the breakers' keys, three strings a provider: its state (JSON), its failures, a probe that is out."""
+"""Prefix of the breakers' keys, three strings a provider: its state (JSON), its failures, when a probe began."""
 
 METRICS = "erleah:metrics"
 """Hash: the sums of what all processes count; a field is a name with its labels. It stays."""

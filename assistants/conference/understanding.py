@@ -23,6 +23,7 @@ from assistants.conference.reference import leans_on_conversation
 from assistants.interface import Guess, Understood
 from assistants.language import LANGUAGES, LanguageGuesser
 from services.errors import ErleahError, ProviderError
+from services.llm.calls import Usage
 from services.logging import get_logger
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Understander:
             parsed = await ask_model(question, view.history, model, self._prompts)
         except ProviderError as error:
             log.warning("understand.without_model", reason=type(error).__name__)
-            return Understood(guess.understanding)
+            return Understood(guess.understanding, error.usage or Usage())  # a failed call has cost something, too
         return _as_the_model_says(parsed, question, guess.notes)
 
     async def _route(self, question: str) -> Route | None:

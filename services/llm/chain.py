@@ -12,6 +12,7 @@ that had come (``services/llm/prices.py``). A call that broke before its first e
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
@@ -97,16 +98,17 @@ class LanguageModel:
             try:
                 async for attempt in self._retrying():
                     with attempt:
+                        began_at = time.time()
                         try:
                             parsed = await provider.parse(prompt, schema)
                         except ProviderError as error:
                             paid += error.usage or Usage()
-                            await self._note_failure(error, shown=0)
+                            await self._note_failure(error, shown=0, began_at=began_at)
                             raise
             except ProviderError as error:
                 last = error
                 continue
-            await self._gate.succeeded(provider.name)
+            await self._gate.succeeded(provider.name, began_at=began_at)
             return replace(parsed, usage=paid + parsed.usage)
         last = last or ProviderRejectedError("none", "no model provider may be asked")
         last.usage = paid
@@ -157,7 +159,7 @@ class LanguageModel:
         lead = _paragraph_break(answer.kept) if is_offline else ""
         # What failed before has cost something, too.
         prompt = replace(prompt, partial=answer.kept, budget=answer.meter.left)
-        event, rest = await self._open(provider, prompt, answer)
+        event, rest, began_at = await self._open(provider, prompt, answer)
         async with _closing(rest):
             try:
                 while not isinstance(event, AnswerEnd):
@@ -172,19 +174,20 @@ class LanguageModel:
             except ProviderError as error:
                 answer.hold(join)
                 answer.pay(error)
-                await self._note_failure(error, shown=len(answer.shown))
+                await self._note_failure(error, shown=len(answer.shown), began_at=began_at)
                 raise
             for shown in answer.show(join.finish(), provider.name, is_end=True):
                 yield shown
-            await self._gate.succeeded(provider.name)
+            await self._gate.succeeded(provider.name, began_at=began_at)
             yield answer.end(event)
 
     async def _open(
         self, provider: Provider, prompt: Prompt, answer: _Answer
-    ) -> tuple[ProviderEvent, AsyncIterator[ProviderEvent]]:
-        """The first piece of an answer and the rest, retried while nothing has been shown by this call."""
+    ) -> tuple[ProviderEvent, AsyncIterator[ProviderEvent], float]:
+        """The first piece of an answer, the rest, and when it began; retried while this call has shown nothing."""
 
-        async def once() -> tuple[ProviderEvent, AsyncIterator[ProviderEvent]]:
+        async def once() -> tuple[ProviderEvent, AsyncIterator[ProviderEvent], float]:
+            began_at = time.time()
             events = provider.stream(prompt)
             try:
                 event = await anext(events)
@@ -193,9 +196,9 @@ class LanguageModel:
                     event = await anext(events)
             except ProviderError as error:
                 answer.pay(error)
-                await self._note_failure(error, shown=0)
+                await self._note_failure(error, shown=0, began_at=began_at)
                 raise
-            return event, events
+            return event, events, began_at
 
         return await self._retrying()(once)
 
@@ -212,13 +215,13 @@ class LanguageModel:
         asked = error.retry_after_s if isinstance(error, ProviderBusyError) else None
         return max(asked or 0.0, self._backoff(state))
 
-    async def _note_failure(self, error: ProviderError, *, shown: int) -> None:
+    async def _note_failure(self, error: ProviderError, *, shown: int, began_at: float) -> None:
         _log.warning(
             "provider_failed", provider=error.provider, code=error.code, reason=str(error), shown_characters=shown
         )
         if self._metrics is not None and not isinstance(error, ProviderOverBudgetError):
             self._metrics.count("erleah_model_failures", provider=error.provider, error=error.code)
-        await self._gate.failed(error.provider, error)
+        await self._gate.failed(error.provider, error, began_at=began_at)
 
 
 @dataclass(slots=True)

@@ -11,17 +11,20 @@ __all__ = ["Gate", "OpenGate"]
 
 
 class Gate(Protocol):
-    """Told of every attempt at a provider, by its name. Must not raise: a gate that can't tell is open."""
+    """Told of every attempt at a provider, by its name, and when it began (Unix s; None: just now).
+
+    Must not raise: a gate that can't tell is open.
+    """
 
     async def allows(self, provider: str) -> bool:
         """Whether to ask the provider now."""
         ...
 
-    async def succeeded(self, provider: str) -> None:
+    async def succeeded(self, provider: str, *, began_at: float | None = None) -> None:
         """It has answered, or finished its answer."""
         ...
 
-    async def failed(self, provider: str, error: ProviderError) -> None:
+    async def failed(self, provider: str, error: ProviderError, *, began_at: float | None = None) -> None:
         """It has not; the error's class says whether the provider or the request was at fault."""
         ...
 
@@ -34,8 +37,8 @@ class OpenGate:
         del provider
         return True
 
-    async def succeeded(self, provider: str) -> None:
+    async def succeeded(self, provider: str, *, began_at: float | None = None) -> None:
         """Nothing to remember."""
 
-    async def failed(self, provider: str, error: ProviderError) -> None:
+    async def failed(self, provider: str, error: ProviderError, *, began_at: float | None = None) -> None:
         """Nothing to remember."""

@@ -154,9 +154,9 @@ def output_room(provider: str, model: str, prompt: Prompt, *, at_most: int) -> i
 
 
 def prompt_tokens(prompt: Prompt) -> int:
-    """About how many tokens a prompt is."""
-    sent = len(prompt.system) + len(prompt.context) + len(prompt.partial)
-    return tokens_in(sent + sum(len(message.text) for message in prompt.messages))
+    """About how many tokens a prompt is: by its bytes, for a Chinese character is a token where four letters are."""
+    texts = (prompt.system, prompt.context, prompt.partial, *(message.text for message in prompt.messages))
+    return tokens_in(sum(len(text.encode(errors="replace")) for text in texts))
 
 
 def tokens_in(characters: int) -> int:

@@ -35,7 +35,9 @@ class ScriptedProvider:
     async def parse(self, prompt: Prompt, schema: type[SchemaT]) -> Parsed[SchemaT]:
         self.asked.append(prompt)
         if self.fails:
-            raise ProviderBusyError(self.name, "overloaded", retry_after_s=60)
+            failed = ProviderBusyError(self.name, "overloaded", retry_after_s=60)
+            failed.usage = Usage(7, 2, 0, 0.0005)
+            raise failed
         return Parsed(schema.model_validate(SAID | self.says), self.name, "m", Usage(10, 5, 0, 0.001))
 
     async def stream(self, _prompt: Prompt) -> AsyncIterator[TextDelta | AnswerEnd]:
@@ -122,6 +124,7 @@ async def test_a_failing_model_leaves_the_routers_best_guess(chat: Chat) -> None
     result = await understood(chat, "Kraken and the four?", provider=ScriptedProvider(fails=True))
     assert result.understanding.decided_by == "router"
     assert result.understanding.intent != "clarification"
+    assert result.usage == Usage(7, 2, 0, 0.0005), "what the failed call cost is counted"
 
 
 async def test_a_model_cannot_choose_what_is_not_there(chat: Chat) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,6 +124,36 @@ async def test_after_its_time_one_probe_decides(redis: RedisClient) -> None:
     assert await gates[2].allows("claude")
     await gates[2].succeeded("claude")
     assert [await gate.allows("claude") for gate in gates] == [True] * 4
+
+
+async def test_a_provider_that_was_busy_for_a_moment_is_not_shut_for_a_minute(redis: RedisClient) -> None:
+    """Four calls come at once, are refused, and answered when they are tried again: the next visitor has a model."""
+    gate = BreakerGate(redis)
+    began_at = time.time()
+    for _ in range(4):
+        await gate.failed("claude", BUSY, began_at=began_at)
+    assert not await gate.allows("claude")
+    await gate.succeeded("claude", began_at=began_at - 1)
+    assert not await gate.allows("claude"), "an answer that was being written when it failed tells nothing"
+    await gate.succeeded("claude")
+    assert await gate.allows("claude")
+    for _ in range(2):
+        await gate.failed("claude", BUSY)
+    assert await gate.allows("claude"), "the count began anew"
+
+
+async def test_only_the_probe_decides_and_no_call_from_before(redis: RedisClient) -> None:
+    gate = BreakerGate(redis, open_s=0.1)
+    began_at = time.time()
+    for _ in range(3):
+        await gate.failed("claude", BUSY)
+    await asyncio.sleep(0.15)
+    assert await gate.allows("claude")
+    await gate.failed("claude", BUSY, began_at=began_at)
+    await gate.succeeded("claude", began_at=began_at)
+    assert not await gate.allows("claude"), "the probe is out still"
+    await gate.succeeded("claude")
+    assert await gate.allows("claude")
 
 
 async def test_without_redis_every_provider_may_be_asked() -> None:

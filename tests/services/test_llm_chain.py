@@ -355,10 +355,12 @@ class Notes:
     async def allows(self, provider: str) -> bool:
         return provider != self.closed
 
-    async def succeeded(self, provider: str) -> None:
+    async def succeeded(self, provider: str, *, began_at: float | None = None) -> None:
+        assert began_at is not None
         self.told.append((provider, "succeeded"))
 
-    async def failed(self, provider: str, error: ProviderError) -> None:
+    async def failed(self, provider: str, error: ProviderError, *, began_at: float | None = None) -> None:
+        assert began_at is not None
         self.told.append((provider, error.code))
 
 

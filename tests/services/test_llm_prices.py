@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from services.errors import ProviderOverBudgetError
 from services.llm.calls import Budget, ChatMessage, Prompt
-from services.llm.prices import DEAREST, PRICES, estimated_usage, is_price_known, output_room, usage_of
+from services.llm.prices import DEAREST, PRICES, estimated_usage, is_price_known, output_room, prompt_tokens, usage_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,6 +19,14 @@ def test_each_kind_of_token_has_its_own_price() -> None:
     usage = usage_of("claude-sonnet-5-5", fresh=1_000_000, written=1_000_000, read=1_000_000, output=1_000_000)
     assert usage.cost_usd == pytest.approx(2.0 + 2.5 + 0.2 + 10.0)
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) == (2_000_000, 1_000_000, 1_000_000)
+
+
+def test_a_prompt_in_chinese_has_more_tokens_than_one_of_as_many_letters() -> None:
+    """Four English letters are a token, and one Chinese character about one; a lone surrogate is text, too."""
+    english, chinese = (Prompt(system=text, messages=()) for text in ("a" * 4000, "会" * 4000))
+    assert prompt_tokens(english) == 1000
+    assert 2500 < prompt_tokens(chinese) < 4500
+    assert prompt_tokens(Prompt(system="\ud800", messages=())) == 1
 
 
 def test_a_long_prompt_makes_the_whole_call_dearer() -> None:
