@@ -234,3 +234,31 @@ async def test_a_later_attempt_writes_ahead_of_an_earlier_one_that_no_row_shows_
     row = workshop.answer_to(message_id)
     assert row is not None
     assert row["seq"] > SEQ_GAP_AFTER_TAKEOVER
+
+
+async def test_an_answer_never_shrinks_on_the_screen_when_another_worker_begins_it_anew(
+    make_workshop: Callable[..., Workshop],
+) -> None:
+    """What the dead one has shown stays until the new text is as long."""
+    dead, other = make_workshop(), make_workshop()
+    dead.provider.pieces, dead.provider.pace_s = ["What the dead one wrote. ", *["more "] * 500], 0.02
+    other.provider.pieces, other.provider.pace_s = ["word "] * 120, 0.02
+    message_id = dead.ask()
+    turn = asyncio.create_task(dead.answer(message_id))
+    await until(lambda: len((dead.answer_to(message_id) or {}).get("messageText") or "") > 200)
+    await dead.services.pump.at_rest()
+    await dead.stand_still(message_id)
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    shown = len((dead.answer_to(message_id) or {})["messageText"])
+    written = len(other.directus.writes)
+    await other.answer(message_id, attempt=2)
+    lengths = [
+        len(row["messageText"])
+        for write in other.directus.writes[written:]
+        for row in write.rows
+        if "messageText" in row
+    ]
+    assert len(lengths) > 5
+    assert lengths == sorted(lengths)
+    assert lengths[0] >= shown
