@@ -57,6 +57,8 @@ JOB_ENDED_WITHIN_S: Final = 2.0
 """An ended turn's job still records it and leaves the line: milliseconds, with a slow Redis a second or so."""
 
 _REDIS_TIMEOUT_S: Final = 2.0
+_OPENED_WITHIN_S: Final = 10.0
+"""The turn is ours for REGENERATION_LEASE_TTL_S, and each phase of a call to Directus has a time-out of its own."""
 
 _BEING_WRITTEN: Final = "The answer is still being written; stop it first"
 _BEING_ENDED: Final = "The answer is still being ended; ask again in a few seconds"
@@ -119,7 +121,12 @@ class Regeneration:
             # Both rows or none: a question without a status waits, for a worker and for the sweep alike. Not tried
             # again: a second try might come when a worker has begun.
             rows = [_opened(answer), _waiting(question, trace_id)]
-            await self._directus.update_items(MESSAGES, rows)
+            try:
+                async with asyncio.timeout(_OPENED_WITHIN_S):
+                    await self._directus.update_items(MESSAGES, rows)
+            except TimeoutError as error:
+                message = f"Directus has not opened the answer anew within {_OPENED_WITHIN_S:g} s"
+                raise ServiceUnavailableError("directus", message) from error
             with suppress(ServiceUnavailableError):  # then a write of the old turn that comes late undoes it
                 async with _soon(self._redis):
                     await self._watched.expect(question_id, rows)

@@ -74,6 +74,18 @@ async def test_the_question_names_its_answer_too(door: Door) -> None:
     assert door.directus.row("messages", answer_id)["status"] == "streaming"
 
 
+async def test_a_directus_that_takes_longer_than_the_turn_is_ours_is_a_503(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The visitor is told; the turn is free again, and its answer as it was, or opened a moment later."""
+    monkeypatch.setattr("webhook.regeneration._OPENED_WITHIN_S", 0.2)
+    visitor, message_id, _ = await answered(door)
+    door.directus.latency_s = 0.5
+    assert await again(door, visitor, message_id) == 503
+    door.directus.latency_s = 0.0
+    assert await TurnLeases(door.redis).held_among([message_id]) == set()
+
+
 async def test_an_answer_that_is_being_written_is_a_409(door: Door) -> None:
     visitor, _, answer_id = await answered(door, "streaming")
     assert await again(door, visitor, answer_id) == 409
