@@ -240,6 +240,17 @@ async def test_update_where_changes_what_matches_and_nothing_else(directus: Dire
     assert [one["status"] for one in read] == ["answered", "completed"]
 
 
+async def test_update_where_takes_a_condition_for_each_of_many_rows(directus: Directus, conversation: str) -> None:
+    """As the sweep ends a page of answers, each as it was read: one that was written since is left alone."""
+    rows = [message(conversation, seq=number) for number in range(200)]
+    await directus.create_items("messages", rows)
+    await directus.update_item("messages", rows[7]["id"], {"seq": 1007})
+    as_read = [{"_and": [{"id": {"_eq": row["id"]}}, {"seq": {"_eq": row["seq"]}}]} for row in rows]
+    guard = {"_and": [{"_or": as_read}, {"status": {"_null": True}}]}
+    changed = await directus.update_where("messages", guard, {"status": "failed"})
+    assert {row["id"] for row in changed} == {row["id"] for row in rows} - {rows[7]["id"]}
+
+
 async def test_update_where_reaches_beyond_the_default_limit(directus: Directus, conversation: str) -> None:
     await directus.create_items("messages", [message(conversation) for _ in range(120)])
     own = {"conversation_id": {"_eq": conversation}}
