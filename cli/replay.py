@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +33,7 @@ __all__ = ["replay"]
 
 IN_PROCESS = frozenset({"local", "fastembed"})
 """Embedders that need no network."""
+_VERSION = re.compile("v[0-9]+")
 
 
 @click.command()
@@ -46,8 +48,10 @@ def replay(*, message_id: UUID, prompts: str | None, live: bool, model: str | No
     Needs Redis alone, writes nothing, and asks nothing outside but a model, and that with --live only. Exit code 1
     when the same inputs give another result.
     """
-    if model and not live:
-        raise click.UsageError("--model needs --live: what another model would write, only it can say")
+    if model is not None and not (live and model):
+        raise click.UsageError("--model needs a name and --live: what another model would write, only it can say")
+    if prompts is not None and not _VERSION.fullmatch(prompts):
+        raise click.UsageError("--prompts wants v and a number, as the folders of prompts are called: v2")
     settings = command_settings()
     recording, replayed = run(_replay(settings, str(message_id), prompts=prompts, live=live, model=model))
     steps = compare(recording, replayed)

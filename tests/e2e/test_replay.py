@@ -44,9 +44,9 @@ async def test_a_turn_is_replayed_from_redis_alone(redis_server: RedisServer, tm
         "EMBEDDING_PROVIDER": "local",
     }
 
-    def replayed(asked_for: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def replayed(asked_for: str, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - our own command, and nothing else runs meanwhile
-            [sys.executable, "-m", "cli.main", "replay", asked_for, "--json"],
+            [sys.executable, "-m", "cli.main", "replay", asked_for, "--json", *options],
             env=environment | settings | {"PYTHONPATH": os.getcwd()},  # noqa: PTH109 - the repository, which pytest runs in
             cwd=tmp_path,
             capture_output=True,
@@ -61,6 +61,8 @@ async def test_a_turn_is_replayed_from_redis_alone(redis_server: RedisServer, tm
         found = json.loads(ran.stdout)
         assert (found["same"], found["now"]) == (True, "Ropeworks sells ropes.")
     unknown = str(uuid4())
+    for wrong in (["--prompts", "../v1"], ["--prompts", ""], ["--live", "--model", ""], ["--model", "m"]):
+        assert replayed(message_id, *wrong).returncode == 2
     assert (replayed("nope").returncode, replayed(unknown).returncode) == (2, 1)
     assert f"no turn of the message {unknown} is recorded; the newest 1,000 are kept" in replayed(unknown).stderr
     assert "RECORD_TURNS_DAYS is 0" in replayed(unknown, RECORD_TURNS_DAYS="0").stderr
