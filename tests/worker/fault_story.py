@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
+from services.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from tests.worker.fault_world import ModelFault, SimWorker, World
@@ -134,7 +136,8 @@ class Story:
         await asyncio.sleep(max(STORM_S - self.clock.now, 0))
         for each in befalling:
             if each.done():
-                each.result()  # a fault that breaks at itself has not befallen anybody
+                with suppress(ServiceUnavailableError):  # as whoever asks the receiver is told then
+                    each.result()  # a fault that breaks at itself has not befallen anybody
         self.world.calm()
         if not any(worker.is_running for worker in self.world.workers):
             self.world.start_worker()
