@@ -28,6 +28,8 @@ RETRY_S = 2.0
 """A person at a terminal would rather be told that Directus is away than wait for it."""
 PATIENCE_S = 30.0
 """Nothing for this long beyond the turn's own time, and no answer will come."""
+NAMED = 10
+"""Conferences that an error lists."""
 WONDER_AFTER_S = 2.0
 """An idle worker shows something sooner; who waits longer is told whether one is at work at all."""
 
@@ -57,7 +59,7 @@ async def _ask(
         async with Directus(
             settings.directus_url, settings.directus_api_key.get_secret_value(), retry_for_s=RETRY_S
         ) as directus:
-            conference_id = conference or settings.default_conference_id or await _only_conference(directus)
+            conference_id = await _conference(directus, conference or settings.default_conference_id)
             conversation_id, message_id = str(uuid4()), str(uuid4())
             await directus.create_item(
                 "conversations", {"id": conversation_id, "source": source, "conference_id": conference_id}
@@ -106,11 +108,15 @@ async def _follow(directus: Directus, message_id: str, patience_s: float, *, str
     raise ServiceUnavailableError("worker", "no answer came; see whether a worker runs: erleah status")
 
 
-async def _only_conference(directus: Directus) -> str:
-    conferences = await directus.read_items("conferences", fields=["id", "name"], limit=20)
-    if len(conferences) == 1:
-        return str(conferences[0]["id"])
+async def _conference(directus: Directus, wanted: str | None) -> str:
+    """The conference of that id, or the only one there is; InvalidInputError that names those there are."""
+    conferences = await directus.read_items("conferences", fields=["id", "name"], limit=-1)
     if not conferences:
         raise InvalidInputError("Directus has no conference yet; load one with: erleah load DIR")
-    listed = ", ".join(f"{row['name']} ({row['id']})" for row in conferences)
-    raise InvalidInputError(f"there are several conferences, {listed}; choose with: erleah ask … --conference ID")
+    found = [str(row["id"]) for row in conferences if wanted in {None, str(row["id"])}]
+    if len(found) == 1:
+        return found[0]
+    what = f"there is no conference {wanted}" if wanted else "there are several conferences"
+    listed = ", ".join(f"{row['name']} ({row['id']})" for row in conferences[:NAMED])
+    more = f" and {len(conferences) - NAMED} more" if len(conferences) > NAMED else ""
+    raise InvalidInputError(f"{what}; choose of {listed}{more} with: erleah ask … --conference ID")

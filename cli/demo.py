@@ -10,7 +10,7 @@ import asyncio
 import json
 import signal
 import webbrowser
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +35,10 @@ from services.queue.jobs import ReindexJob
 from services.redis import connect_redis
 from services.settings import DEMO_ENV_FILE, load_settings
 from services.vectors import Vectors
+from services.vectors.folders import HeldFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from services.settings import Settings
 
@@ -69,9 +70,26 @@ def demo(*, port: int, directus_port: int, folder: Path, scale: int, no_open: bo
     if (address := _runs_already()) is not None:
         say(f"The demo runs already: {address}")
         return 0
+    if port == directus_port:
+        raise click.UsageError("--port and --directus-port want a port each")
     plan = _Plan(port, directus_port, folder, scale, _conference_id(folder))
-    run(_demo(plan, open_page=not no_open))
+    with _alone():
+        run(_demo(plan, open_page=not no_open))
     return 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a second demo out of the folder, which would take the first one's Directus and settings for its own."""
+    try:
+        held = HeldFolder(STATE_FOLDER)
+    except BlockingIOError:
+        message = f"a demo is just starting or ending in this folder; wait for it ({STATE_FOLDER}/ is its state)"
+        raise ConfigurationError(message) from None
+    try:
+        yield
+    finally:
+        held.let_go()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ WAIT_S = 30.0
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
 def search(*, query: str, conference: str, entity: str, mode: str | None, limit: int, as_json: bool) -> int:
     """Search as a turn would; a worker does it, so only Redis must be reachable."""
+    if not query.strip():
+        raise click.UsageError("QUERY is empty; say what to look for")
     settings = command_settings()
     job = SearchJob.model_validate(
         {

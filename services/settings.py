@@ -212,12 +212,14 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - one value per
 
     Raises ConfigurationError: for each bad variable its name and what it wants; at the end what to do then.
     """
-    env_files: tuple[Path, ...] = (Path(".env"),)
+    own, env_files = Path(".env"), (Path(".env"),)
     configured = "DIRECTUS_API_KEY" in os.environ or "directus_api_key" in overrides
-    if not configured and DEMO_ENV_FILE.is_file() and not _names_api_key(Path(".env")):
-        env_files = (DEMO_ENV_FILE,)
     try:
+        if not configured and DEMO_ENV_FILE.is_file() and not _names_api_key(own):
+            env_files = (DEMO_ENV_FILE,)
         settings = Settings(_env_file=env_files, **overrides)
+    except UnicodeDecodeError:
+        raise ConfigurationError(".env is no text in UTF-8; save it as that, then run: erleah doctor") from None
     except ValidationError as error:
         # Never the value, which may be a secret.
         problems = [
@@ -226,8 +228,10 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - one value per
     else:
         problems = list(unreal(dict(settings), Settings.model_fields, is_production=settings.is_production))
     if problems:
-        way_out = "set it in the environment or in .env (see .env.example), then run: erleah doctor"
-        raise ConfigurationError("; ".join([*problems, way_out]))
+        places = "the environment or in .env (see .env.example)"
+        if not configured and not own.is_file():
+            places += ", or start a demo in this folder (erleah demo)"
+        raise ConfigurationError("; ".join([*problems, f"set it in {places}, then run: erleah doctor"]))
     return settings
 
 

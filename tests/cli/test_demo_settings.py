@@ -9,6 +9,7 @@ import pytest
 
 from cli import demo
 from cli.demo_state import DemoState
+from cli.main import main
 from services.errors import ConfigurationError
 from services.settings import Settings
 
@@ -60,3 +61,21 @@ def test_files_without_a_conferences_uuid_are_refused_by_their_name(tmp_path: Pa
 def test_a_conferences_id_is_read_as_directus_will_show_it(tmp_path: Path) -> None:
     (tmp_path / "conference.json").write_text(json.dumps({"id": CONFERENCE.upper()}), encoding="utf-8")
     assert demo._conference_id(tmp_path) == CONFERENCE
+
+
+def test_a_second_demo_in_the_same_folder_is_kept_out_while_the_first_one_starts() -> None:
+    """It would take the first one's Directus for its own, and its settings with it when it fails."""
+    with (
+        demo._alone(),
+        pytest.raises(ConfigurationError, match="just starting or ending in this folder"),
+        demo._alone(),
+    ):
+        pytest.fail("there are two")
+    with demo._alone():
+        assert demo.STATE_FOLDER.is_dir()
+
+
+def test_receiver_and_directus_want_a_port_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--port", "8010", "--directus-port", "8010"]) == 2
+    assert "a port each" in capsys.readouterr().err
+    assert not demo.STATE_FOLDER.exists()

@@ -7,15 +7,19 @@ import os
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from cli import ask
 from cli.load import _tell_ignored, tell
+from cli.main import main
 from cli.terminal import own_command
 from ingest.load_report import LoadReport, Problem
+from services.errors import InvalidInputError
 from services.queue.job_queue import JobQueue
 from services.redis import connect_redis
+from standins.directus import DirectusStandIn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +98,24 @@ def test_a_load_names_what_it_left_out_and_what_it_has_no_place_for(capsys: pyte
     assert "sessions.json[3] 'On testing': wants an id" in said.err
     assert "fields unknown to sessions, not loaded: titel (2), url (1)" in said.err
     assert "speakers" not in said.err
+
+
+async def test_a_conference_that_there_is_not_is_said_with_those_there_are() -> None:
+    standin = DirectusStandIn()
+    directus = standin.directus()
+    with pytest.raises(InvalidInputError, match="no conference yet"):
+        await ask._conference(directus, None)
+    one, other = str(uuid4()), str(uuid4())
+    standin.put("conferences", id=one, name="Harbour Days")
+    assert await ask._conference(directus, None) == await ask._conference(directus, one) == one
+    standin.put("conferences", id=other, name="Ropes")
+    for wanted, what in ((None, "there are several conferences"), ("nope", "there is no conference nope")):
+        with pytest.raises(InvalidInputError) as refused:
+            await ask._conference(directus, wanted)
+        assert str(refused.value).startswith(f"{what}; choose of Harbour Days ({one}), Ropes ({other}) with: ")
+    await directus.aclose()
+
+
+def test_an_empty_search_is_said_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", " ", "--conference", "c", "--entity", "sessions"]) == 2
+    assert "QUERY is empty" in capsys.readouterr().err

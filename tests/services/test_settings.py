@@ -252,3 +252,23 @@ def test_the_example_names_every_setting_with_its_default() -> None:
             assert float(written[name.upper()]) == default
         else:
             assert written[name.upper()] == str(default)
+
+
+def test_who_has_set_nothing_is_told_of_the_demo_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As after a demo's end: he never had a key."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DIRECTUS_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match=r"or start a demo in this folder \(erleah demo\)"):
+        load_settings()
+    Path(".env").write_text("DIRECTUS_URL=http://127.0.0.1:8055\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert "demo" not in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As Windows's editor may save it."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("DIRECTUS_API_KEY=k\n", encoding="utf-16")
+    with pytest.raises(ConfigurationError, match=r"^\.env is no text in UTF-8"):
+        load_settings()
