@@ -110,7 +110,7 @@ async def _follow(directus: Directus, message_id: str, patience_s: float, *, str
 
 async def _conference(directus: Directus, wanted: str | None) -> str:
     """The conference of that id, or the only one there is; InvalidInputError that names those there are."""
-    conferences = await directus.read_items("conferences", fields=["id", "name"], limit=-1)
+    conferences = await directus.read_items("conferences", fields=["id", "name"], sort=["name"], limit=-1)
     if not conferences:
         raise InvalidInputError("Directus has no conference yet; load one with: erleah load DIR")
     found = [str(row["id"]) for row in conferences if wanted in {None, str(row["id"])}]
