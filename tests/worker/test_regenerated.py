@@ -36,6 +36,12 @@ async def open_anew(workshop: Workshop, message_id: str) -> None:
     await workshop.services.directus.update_items("messages", [opened, {"id": message_id, "status": None}])
 
 
+def receiver_of(workshop: Workshop) -> Regeneration:
+    limits = cast("RateLimits", None)  # counted before, not here
+    services = workshop.services
+    return Regeneration(directus=services.directus, redis=workshop.redis, queue=services.queue, limits=limits)
+
+
 async def test_an_answer_asked_for_anew_keeps_its_old_text_in_metadata(workshop: Workshop) -> None:
     """One row, the new text, the old one kept, and as many attempts as it took."""
     message_id = workshop.ask()
@@ -53,15 +59,13 @@ async def test_an_answer_asked_for_anew_keeps_its_old_text_in_metadata(workshop:
 
 async def test_one_who_stops_and_asks_anew_at_once_gets_the_new_answer_alone(workshop: Workshop) -> None:
     """The receiver's row says "cancelled" before the worker has noticed: its end does not fall on the new answer."""
-    limits = cast("RateLimits", None)  # counted before, not here
     services = workshop.services
-    receiver = Regeneration(directus=services.directus, redis=workshop.redis, queue=services.queue, limits=limits)
     workshop.provider.pieces, workshop.provider.pace_s = ["old "] * 500, 0.02
     message_id = workshop.ask()
     turn = asyncio.create_task(workshop.answer(message_id))
     await until(lambda: (workshop.answer_to(message_id) or {}).get("messageText"))
     await services.directus.update_item("messages", answer_id_of(message_id), {"status": "cancelled"})
-    await receiver.begin_again(message_id, "trace-2")
+    await receiver_of(workshop).begin_again(message_id, "trace-2")
     await asyncio.wait_for(turn, 5)
     assert (workshop.answer_to(message_id) or {})["status"] == "streaming"
     assert workshop.status_of(message_id) is None
@@ -79,10 +83,7 @@ async def begun_anew(workshop: Workshop) -> tuple[str, dict[str, Any], dict[str,
     message_id = workshop.ask()
     await workshop.answer(message_id)
     old = dict(workshop.answer_to(message_id) or {})
-    limits = cast("RateLimits", None)  # counted before, not here
-    services = workshop.services
-    receiver = Regeneration(directus=services.directus, redis=workshop.redis, queue=services.queue, limits=limits)
-    await receiver.begin_again(message_id, "trace-2")
+    await receiver_of(workshop).begin_again(message_id, "trace-2")
     workshop.provider.pieces = ["New."]
     return message_id, old, dict(workshop.answer_to(message_id) or {})
 
@@ -104,14 +105,23 @@ async def test_the_old_turns_end_that_is_done_late_does_not_take_the_new_answer_
 
 
 async def test_an_old_text_that_is_done_late_does_not_take_the_new_answer_behind_the_screen(workshop: Workshop) -> None:
-    """A screen keeps the highest seq: that is what opened the answer, whatever the row says when its turn begins."""
-    message_id, old, opened = await begun_anew(workshop)
-    await workshop.directus.directus().update_item("messages", old["id"], {"messageText": "Hel", "seq": 1})
+    """A screen keeps the highest seq: that is what opened the answer, whatever the row says when its turn begins.
+
+    The old answer was a long one: the number of the attempt alone is not ahead of it.
+    """
+    message_id = workshop.ask()
+    await workshop.answer(message_id)
+    answer_id = answer_id_of(message_id)
+    await workshop.directus.directus().update_item("messages", answer_id, {"seq": 5000})
+    await receiver_of(workshop).begin_again(message_id, "trace-2")
+    opened = dict(workshop.answer_to(message_id) or {})
+    await workshop.directus.directus().update_item("messages", answer_id, {"messageText": "Hel", "seq": 1})
+    workshop.provider.pieces = ["New."]
     await workshop.answer(message_id)
     row = workshop.answer_to(message_id)
     assert row is not None
     assert row["messageText"] == "New."
-    assert row["seq"] > opened["seq"]
+    assert row["seq"] > opened["seq"] > 5000
 
 
 async def test_an_old_stop_that_is_done_late_does_not_take_a_new_answers_place(workshop: Workshop) -> None:
