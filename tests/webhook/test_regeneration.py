@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from arq.constants import job_key_prefix
 
+from services.errors import ServiceUnavailableError
 from services.queue.jobs import AnswerJob
 from services.redis_keys import cancel_flag, turn, turn_lease
 from services.turn_leases import TurnLeases
+from services.watched_rows import WatchedRows
 from tests.webhook.conftest import Door, Visitor, some_id
 from webhook.regeneration import SETTLED_WITHIN_S
 
@@ -66,6 +68,21 @@ async def test_an_ended_answer_begins_again_and_keeps_what_it_said(door: Door, s
     question = door.directus.row("messages", message_id)
     assert (question["status"], question["metadata"]["trace_id"]) == (None, "once-more")
     assert await door.redis.get(cancel_flag(answer_id)) is None, "an old stop does not stop the new answer"
+
+
+async def test_what_the_old_turn_left_to_be_watched_is_forgotten_before_its_answer_is_opened(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worker would put the old answer back over the new one; here Redis goes right behind the write."""
+
+    async def silent(*_: object) -> None:
+        raise ServiceUnavailableError("redis", "nobody is there")
+
+    visitor, message_id, answer_id = await answered(door)
+    await WatchedRows(door.redis).expect(message_id, [{"id": answer_id, "seq": 7}])
+    monkeypatch.setattr(WatchedRows, "expect", silent)
+    assert await again(door, visitor, answer_id) == 202
+    assert await WatchedRows(door.redis).expected([message_id]) == {}
 
 
 async def test_the_question_names_its_answer_too(door: Door) -> None:
