@@ -43,6 +43,12 @@ class Meter:
         tokens = self._budget.tokens - spent.input_tokens - spent.output_tokens
         return Budget(tokens, self._budget.cost_usd - spent.cost_usd)
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the running call has brought all beyond what they may cost; a template costs nothing more."""
+        left = self.left if self._characters else None
+        return left is not None and (left.tokens < 0 or left.cost_usd < 0)
+
     def begin(self, call: CallBegun) -> None:
         """A provider has begun to work, and to charge."""
         self._call = call

@@ -6,6 +6,7 @@ Small versions, one fault at a time and with no other load.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from services.answer_ids import answer_id_of
+from services.llm.prices import usage_of
 from standins.models import Fault, FaultKind, Script
 from tests.e2e.stack import ANSWER, WRITES, Stack, eventually, until
 
@@ -342,6 +344,29 @@ async def test_without_any_provider_the_answer_is_written_from_what_was_found(st
     row = await stack.answered(message_id)
     assert (row["status"], row["degraded"], row["metadata"]["provider"]) == ("completed", 1, "offline")
     assert "Mutation Testing in Python with Cosmic Ray" in row["messageText"]
+    assert len(await stack.answers(message_id)) == 1
+
+
+@pytest.mark.parametrize("budget", ["time", "tokens", "money"])
+async def test_a_turn_at_the_end_of_its_budget_answers_with_what_it_has(stack: Stack, budget: str) -> None:
+    """Forty seconds of text, and room for the least of it: whole sentences stay, the visitor is not kept waiting."""
+    await stack.answered(await stack.ask("Which talks are about testing?"))
+    (asked,) = stack.asked_of_model("Which talks are about testing?")[-1:]
+    prompt_tokens = len(json.dumps(asked.body, ensure_ascii=False).encode()) // 4
+    settings = {
+        "time": {"TURN_TIMEOUT_S": "6"},
+        "tokens": {"TURN_MAX_TOKENS": str(prompt_tokens + 200)},
+        "money": {"TURN_MAX_COST_USD": str(usage_of("claude-sonnet-5-5", fresh=prompt_tokens, output=200).cost_usd)},
+    }[budget]
+    text = " ".join([LONG] * 30)
+    with stack.worker_with(**settings):
+        stack.model.reply_with(Script(text=text, tokens_per_second=60, input_tokens=prompt_tokens))
+        message_id = await stack.ask("Which talks are about testing?")
+        row = await stack.answered(message_id)
+    assert (row["status"], row["degraded"]) == ("completed", 1)
+    assert row["metadata"]["degraded_because"] == ("timeout" if budget == "time" else "budget")
+    assert text.startswith(row["messageText"])
+    assert row["messageText"].endswith("."), "no half sentence stays"
     assert len(await stack.answers(message_id)) == 1
 
 

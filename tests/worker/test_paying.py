@@ -11,7 +11,8 @@ import pytest
 
 from services import redis_keys
 from services.answer_ids import answer_id_of
-from services.llm.calls import AnswerEnd, CallBegun, Prompt, TextDelta
+from services.llm.calls import AnswerEnd, Budget, CallBegun, Prompt, TextDelta
+from services.llm.meter import Meter
 from services.llm.prices import output_room, tokens_in, usage_of
 from tests.worker.conftest import ScriptedProvider
 from tests.worker.test_answering import until
@@ -166,3 +167,42 @@ async def test_a_prompt_that_leaves_no_money_for_an_answer_is_not_sent(make_work
     assert charging.provider.prompts == []
     assert row["messageText"] == "I found: Where? in None"
     assert (row["metadata"]["degraded_because"], row["cost_usd"]) == ("budget", pytest.approx(UNDERSTOOD_USD))
+
+
+@dataclass
+class HeedlessProvider(ScriptedProvider):
+    """Says what the prompt costs, and writes on whatever its budget."""
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[CallBegun | TextDelta | AnswerEnd]:  # type: ignore[override]  # the protocol's own type; the scripted one never says CallBegun
+        yield CallBegun(MODEL, usage_of(MODEL, fresh=1000, output=0))
+        async for event in super().stream(prompt):
+            yield event
+
+
+@pytest.mark.parametrize("limit", [{"turn_max_cost_usd": 0.0035}, {"turn_max_tokens": 1150}])
+async def test_a_model_that_does_not_heed_its_budget_is_cut_off(
+    make_workshop: Callable[..., Workshop], limit: dict[str, float]
+) -> None:
+    """A server of one's own may not know the limit it is told. A little more than it may is written, no more."""
+    charging = make_workshop(provider=HeedlessProvider(["A whole sentence. Then ", *["words "] * 5000]), **limit)
+    message_id = charging.ask()
+    await charging.answer(message_id)
+    row = charging.answer_to(message_id)
+    assert row is not None
+    assert row["messageText"].strip() == "A whole sentence."
+    assert row["metadata"]["degraded_because"] == "budget"
+    usage = row["metadata"]["usage"]
+    assert 100 < usage["output_tokens"] < 200
+    assert row["cost_usd"] < 0.0045
+
+
+def test_what_costs_nothing_is_never_too_dear() -> None:
+    """A template that is written when the money is gone is whole."""
+    meter = Meter(Budget(1150, 1.0))
+    meter.begin(CallBegun(MODEL, usage_of(MODEL, fresh=1000, output=0)))
+    meter.wrote(500)
+    assert not meter.is_spent
+    meter.wrote(500)
+    assert meter.is_spent
+    meter.pay(usage_of(MODEL, fresh=1000, output=250))
+    assert not meter.is_spent

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+LOOK_CHARACTERS = 100
+"""So much text lies between two looks at what is left of the budget: some 25 tokens."""
 LANDING_S = 2.0
 """Time kept for bringing an answer to its end when the turn's time is up."""
 BUDGET = "budget"
@@ -51,7 +53,7 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
         turn.degraded_because = BUDGET
     meter = Meter(budget)
     try:
-        text, end = await _write(turn, _events(turn, prompt, services, meter), services, room=room)
+        text, end = await _write(turn, _events(turn, prompt, services, meter), services, meter, room=room)
     finally:
         turn.pay(meter.usage)  # what a stop or a later message cuts off has been paid for as well
     text = services.assistant.clean(text, turn.view(), whole=True)
@@ -67,13 +69,15 @@ async def respond(turn: Turn, services: StepServices) -> NextStep:
 
 
 async def _write(
-    turn: Turn, stream: AsyncGenerator[StreamEvent, None], services: StepServices, *, room: int
+    turn: Turn, stream: AsyncGenerator[StreamEvent, None], services: StepServices, meter: Meter, *, room: int
 ) -> tuple[str, AnswerEnd]:
     """The text as far as it came, and how it ended; a text that was cut ends with a whole sentence.
 
-    ``room`` is how many tokens it may have. A provider is told; it is minded here for one that does not heed it.
+    A provider is told how much room it has. For one that does not heed it, what ``meter`` has left is minded here, and
+    ``room``, the tokens that the prompt has left by our own estimate: not every provider tells what its prompt was.
     """
     text = ""
+    looked_at = 0
     end: AnswerEnd | None = None
     view = turn.view()
 
@@ -87,12 +91,16 @@ async def _write(
                     case TextDelta(text=piece):
                         text += piece.translate(_UNSTORABLE)
                         services.answer.show(text, fit)
-                        if turn.degraded_because is None and tokens_in(len(text)) > room:
+                        if turn.degraded_because is not None or len(text) - looked_at < LOOK_CHARACTERS:
+                            continue
+                        looked_at = len(text)
+                        if meter.is_spent or tokens_in(len(text)) > room:
                             log.warning("answer.over_budget", characters=len(text))
                             turn.degraded_because = BUDGET
                             break
                     case Switch() as switch:
                         text = switch.kept.translate(_UNSTORABLE)
+                        looked_at = len(text)
                         turn.switched_from.append(switch.from_provider)
                         log.warning("answer.switched", provider=switch.to_provider, reason=switch.reason)
                     case AnswerEnd():
