@@ -237,12 +237,26 @@ class LateWrites:
         """Write the rows as they have to stand, or delete the answer where there is to be none."""
         trace_id = None  # this is a task of the process, not of the turn
         if expected:
-            await self._directus.update_items(MESSAGES, expected, retry=True)
+            answer, *others = expected
+            if answer["status"] == "cancelled":
+                answer = await self._with_what_was_seen(answer)
+            await self._directus.update_items(MESSAGES, [answer, *others], retry=True)
             trace_id = expected[0]["metadata"].get("trace_id")
         else:
             await self._directus.delete_items(MESSAGES, [each.answer_id])
         self._metrics.count("erleah_late_writes_mended")
         log.warning("late_write.mended", trace_id=trace_id, answer_id=each.answer_id)
+
+    async def _with_what_was_seen(self, stopped: Row) -> Row:
+        """A stopped answer with the row's own text where that goes on behind ours.
+
+        A stop leaves the text alone, and who wrote this one may have read it before the last of it was there.
+        """
+        for row in await self._directus.read_by_ids(MESSAGES, [stopped["id"]], fields=["id", "messageText"]):
+            text = row["messageText"] or ""
+            if text.startswith(stopped.get("messageText", "")):
+                return stopped | {"messageText": text}
+        return stopped
 
 
 def _is_older(row: Row, last: Row) -> bool:

@@ -195,6 +195,16 @@ def test_one_worker_keeps_every_promise_whatever_befalls(case: Case) -> None:
         befalls=(Befalls(1.75, "redis emptied", 0, 0.1), Befalls(1.76, "redeliver", 0, 0.1)),
     )
 )
+@example(
+    # A stop's write is unheard, its turn read again, and then the last text comes late, and that write too.
+    case=Case(
+        seed=14355105,
+        workers=2,
+        asked=(Asked(0, 6.4, 0.0),),
+        befalls=(Befalls(0.0, "redeliver", 0, 0.1), Befalls(0.42, "stop by flag", 0, 0.1)),
+        late=(DoneLate(0.0, 1, 0.2, makes_rows=False), DoneLate(0.0, 3, 2.0, makes_rows=False)),
+    )
+)
 def test_several_workers_keep_every_promise_whatever_befalls(case: Case) -> None:
     """Every message gets exactly one whole answer also where workers die, part and take each other's turns up."""
     run(case)
