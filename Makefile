@@ -29,7 +29,7 @@ test: setup system-packages  ## all tests; what they need is installed and start
 	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist worksteal || scripts/try-again $(BIN)/python "not e2e"
 	$(BIN)/python -m pytest -m "e2e" || scripts/try-again $(BIN)/python "e2e"
 
-test-fast: setup  ## tests without servers, about a minute
+test-fast: setup  ## tests without servers, under a minute
 	$(BIN)/python -m pytest --ignore tests/e2e -m "not e2e and not thorough" -n 2 --dist worksteal
 
 test-nightly: setup  ## the promises under random faults: 10,000 cases instead of 500, an hour or so

@@ -13,6 +13,8 @@ from tests.services.queue_promises import QueuePromises
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.thorough
+
 
 class TestOnEmbeddedRedis(QueuePromises):
     """All of them; nothing has to be closed, for nothing is open."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+pytestmark = pytest.mark.thorough
+
 TIMEOUT_S = 0.2
 LONG_S = 3 * TIMEOUT_S
 HALF = b"GET /ok HTTP/1.1\r\nHost: door\r\nX-Half"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+pytestmark = pytest.mark.thorough
+
 AT_MOST = 8
 LARGE = 32 * 1024 * 1024
 """More than both ends' sockets hold, so that who doesn't read is waited for."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+pytestmark = pytest.mark.thorough
+
 LOOK_S = 0.1
 LONG_S = 10 * LOOK_S
 LARGE = 32 * 1024 * 1024
