@@ -180,7 +180,7 @@ async def read_talk(directus: Directus, incoming: Incoming, *, answer_id: str, h
     standing = _standing({row["id"]: row["status"] for row in rows}, incoming.message_id, answer_id)
     others = [row for row in reversed(rows) if row["id"] not in own]
     before = [row for row in others if _unix(row["date_created"]) <= incoming.asked_at]
-    since = [row for row in others if row not in before]
+    since = others[len(before) :]  # oldest first
     asked = {row["id"]: answer_id_of(row["id"]) for row in before if row["role"] == "user"}
     waiting = {row["id"]: asked[row["id"]] for row in before if _is_waiting(row)}
     answers = await _answers_among(directus, incoming.conversation_id, waiting.values())
@@ -235,20 +235,25 @@ async def _rows_until(
 
 async def _answers_since(directus: Directus, incoming: Incoming, own: set[str]) -> list[Row]:
     """The first answers, its own aside, that were begun since a message was asked: of those before it, or behind."""
-    rows = await directus.read_items(
+    rows = await _rows_since(directus, incoming, "assistant", ["id", "role", "messageText", "status"])
+    return [row for row in rows if row["id"] not in own]
+
+
+async def _rows_since(directus: Directus, incoming: Incoming, role: str, fields: Sequence[str]) -> list[Row]:
+    """The first rows of that role that were made in the conversation since a message was asked, oldest first."""
+    return await directus.read_items(
         "messages",
         filter={
             "_and": [
                 {"conversation_id": {"_eq": incoming.conversation_id}},
-                {"role": {"_eq": "assistant"}},
+                {"role": {"_eq": role}},
                 {"date_created": {"_gt": _iso(incoming.asked_at)}},
             ]
         },
-        fields=["id", "role", "messageText", "status"],
+        fields=fields,
         sort=["date_created"],
         limit=SINCE_AT_MOST,
     )
-    return [row for row in rows if row["id"] not in own]
 
 
 async def _answers_among(directus: Directus, conversation_id: str, ids: Iterable[str]) -> dict[str, str | None]:
@@ -285,19 +290,7 @@ async def read_covering(directus: Directus, message_id: str, later_answers: Sequ
 
 async def read_asked_since(directus: Directus, incoming: Incoming) -> dict[str, str]:
     """By their answers' ids, the user messages that came first behind this one."""
-    rows = await directus.read_items(
-        "messages",
-        filter={
-            "_and": [
-                {"conversation_id": {"_eq": incoming.conversation_id}},
-                {"role": {"_eq": "user"}},
-                {"date_created": {"_gt": _iso(incoming.asked_at)}},
-            ]
-        },
-        fields=["id"],
-        sort=["date_created"],
-        limit=SINCE_AT_MOST,
-    )
+    rows = await _rows_since(directus, incoming, "user", ["id"])
     return {answer_id_of(row["id"]): row["id"] for row in rows}
 
 
