@@ -366,10 +366,21 @@ async def test_a_turn_whose_budget_is_spent_asks_no_model(make_workshop: Callabl
     assert row["messageText"] == "I found: Where? in None"
 
 
-async def test_a_switch_to_another_model_is_no_degradation(make_workshop: Callable[..., Workshop]) -> None:
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("One sentence. ", "Another sentence."),
+        # PostgreSQL takes no NUL in a text: left in what is kept of a broken stream, each write would be refused.
+        ("One\x00 sentence\x1b. ", "Another\x00 sentence."),
+    ],
+    ids=["plain", "with what no database can store"],
+)
+async def test_a_switch_to_another_model_is_no_degradation(
+    make_workshop: Callable[..., Workshop], first: str, then: str
+) -> None:
     workshop = make_workshop(provider=ScriptedProviderWith(ProviderBrokenStreamError("scripted", "dropped"), at=2))
-    workshop.provider.pieces = ["One sentence. ", "Half ", "a "]
-    second = ScriptedProvider(pieces=["Another sentence."], name="second")
+    workshop.provider.pieces = [first, "Half ", "a "]
+    second = ScriptedProvider(pieces=[then], name="second")
     workshop.services = replace(workshop.services, model=LanguageModel([workshop.provider, second]))
     message_id = workshop.ask()
     await workshop.answer(message_id)
@@ -377,18 +388,3 @@ async def test_a_switch_to_another_model_is_no_degradation(make_workshop: Callab
     assert row is not None
     assert row["messageText"].split() == ["One", "sentence.", "Another", "sentence."]
     assert (row["degraded"], row["metadata"]["switched_from"]) == (0, ["scripted"])
-
-
-async def test_what_no_database_can_store_stays_out_of_an_answer_that_was_gone_on_with(
-    make_workshop: Callable[..., Workshop],
-) -> None:
-    """PostgreSQL takes no NUL in a text: left in what is kept of a broken stream, each write would be refused."""
-    workshop = make_workshop(provider=ScriptedProviderWith(ProviderBrokenStreamError("scripted", "dropped"), at=2))
-    workshop.provider.pieces = ["One\x00 sentence\x1b. ", "Half ", "a "]
-    second = ScriptedProvider(pieces=["Another\x00 sentence."], name="second")
-    workshop.services = replace(workshop.services, model=LanguageModel([workshop.provider, second]))
-    message_id = workshop.ask()
-    await workshop.answer(message_id)
-    row = workshop.answer_to(message_id)
-    assert row is not None
-    assert row["messageText"].split() == ["One", "sentence.", "Another", "sentence."]
